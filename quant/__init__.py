@@ -1,0 +1,1 @@
+"""Industry-aware equity research and trading for the US and China."""

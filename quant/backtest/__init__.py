@@ -1,0 +1,1 @@
+"""One day loop, the numpy ledger and the Qlib reference engine."""

@@ -1,0 +1,1 @@
+"""Errors, types, seeds, tables, store, fingerprints, logs: what every room may import."""

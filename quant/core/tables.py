@@ -1,0 +1,312 @@
+"""The tables that pass between stages: columns, types and key, checked when written.
+
+In memory a table is a pandas frame with `datetime64[ns]` dates; on disk it is parquet with the
+schema below, rows sorted by key. `extra` admits further columns of one type (features).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from quant.core.errors import DataError
+from quant.core.types import Frame
+
+
+@dataclass(frozen=True)
+class Table:
+    """Name, schema and key of one table."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    extra: pa.DataType | None = None
+
+    def check(self, frame: Frame) -> pa.Table:
+        """Return `frame` as an arrow table of this schema, sorted by key.
+
+        Raises DataError for a missing or unknown column, a wrong type, a null or double key.
+        """
+        columns = list(frame.columns)
+        missing = [c for c in self.schema.names if c not in columns]
+        unknown = [c for c in columns if c not in self.schema.names]
+        if missing:
+            raise DataError(f"table {self.name} lacks {missing}; it needs {self.schema.names}.")
+        if unknown and self.extra is None:
+            raise DataError(
+                f"table {self.name} does not know {unknown}; its columns are {self.schema.names}."
+            )
+        schema = self.schema
+        for name in unknown:
+            schema = schema.append(pa.field(name, self.extra))
+        key = list(self.key)
+        for name in key:
+            if frame[name].isna().any():
+                raise DataError(
+                    f"table {self.name}: key column {name} has nulls; fill or drop them."
+                )
+        frame = frame.loc[:, schema.names]
+        if key and len(frame):
+            # already sorted tables, the large ones, are not sorted again
+            if not _increasing(frame, key):
+                frame = frame.sort_values(key, kind="stable")
+            twice = frame.duplicated(key)
+            if twice.any():
+                first = frame.loc[twice, key].iloc[0].to_dict()
+                raise DataError(
+                    f"table {self.name} has {int(twice.sum())} double rows, the first at {first}; "
+                    f"its key is {self.key}: keep one row for each."
+                )
+        try:
+            return pa.Table.from_pandas(frame, schema=schema, preserve_index=False, safe=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise DataError(f"table {self.name}: {error}; its schema is {schema}.") from error
+
+    def write(self, frame: Frame, path: Path) -> None:
+        """Check and write `frame` as parquet; the bytes depend on the content alone."""
+        pq.write_table(
+            self.check(frame).replace_schema_metadata(None),
+            path,
+            compression="zstd",
+            row_group_size=1 << 19,
+        )
+
+    def read(self, path: Path, columns: Iterable[str] | None = None) -> Frame:
+        """Read a table (or some columns of it) that `write` left at `path`."""
+        table = pq.read_table(path, columns=None if columns is None else list(columns))
+        frame = table.to_pandas(date_as_object=False, split_blocks=True)
+        for name in frame.columns:
+            if frame[name].dtype.kind == "M":
+                frame[name] = frame[name].astype("datetime64[ns]")
+        return frame
+
+
+def _increasing(frame: Frame, key: list[str]) -> bool:
+    if len(key) == 1:
+        return bool(frame[key[0]].is_monotonic_increasing)
+    if len(key) != 2:
+        return False
+    first, second = frame[key[0]], frame[key[1]]
+    if not first.is_monotonic_increasing:
+        return False
+    same = first.to_numpy()[1:] == first.to_numpy()[:-1]
+    codes = pd.factorize(second, sort=True)[0]
+    return bool((~same | (codes[1:] >= codes[:-1])).all())
+
+
+def dates(*names: str) -> list[pa.Field]:
+    """Exchange-local dates."""
+    return [pa.field(n, pa.date32()) for n in names]
+
+
+def strings(*names: str) -> list[pa.Field]:
+    """Identifiers and labels."""
+    return [pa.field(n, pa.string()) for n in names]
+
+
+def doubles(*names: str) -> list[pa.Field]:
+    """Float64: prices, money, returns."""
+    return [pa.field(n, pa.float64()) for n in names]
+
+
+def floats(*names: str) -> list[pa.Field]:
+    """Float32: features and probabilities."""
+    return [pa.field(n, pa.float32()) for n in names]
+
+
+def integers(*names: str) -> list[pa.Field]:
+    """Int64 counts."""
+    return [pa.field(n, pa.int64()) for n in names]
+
+
+def flags(*names: str) -> list[pa.Field]:
+    """Booleans."""
+    return [pa.field(n, pa.bool_()) for n in names]
+
+
+def table(
+    name: str, *fields: list[pa.Field], key: tuple[str, ...], extra: pa.DataType | None = None
+) -> Table:
+    """Build a Table from groups of fields."""
+    return Table(name, pa.schema([f for group in fields for f in group]), key, extra)
+
+
+DAY = ("date", "symbol")
+
+# -- ingest ---------------------------------------------------------------------------------
+# raw prices as traded; adjusted close = close x factor; factor is causal (1 at the first row)
+BARS = table(
+    "bars",
+    dates("date"),
+    strings("symbol"),
+    doubles(
+        "open",
+        "high",
+        "low",
+        "close",
+        "pre_close",
+        "volume",
+        "amount",
+        "factor",
+        "limit_up",
+        "limit_down",
+    ),
+    flags("is_st"),
+    doubles("float_shares"),
+    key=DAY,
+)
+# dividend: cash a share on the ex-date; split: new shares for one old
+ACTIONS = table("actions", dates("date"), strings("symbol"), doubles("dividend", "split"), key=DAY)
+# spells [in_date, out_date], both inclusive, null = open; group_id is what exposure caps act on
+INDUSTRIES = table(
+    "industries",
+    strings("symbol"),
+    dates("in_date", "out_date"),
+    strings("industry_id", "group_id"),
+    key=("symbol", "in_date"),
+)
+# delist_date: last session on which it traded; delist_return: decimal, null = unknown;
+# truncated: the source ends, not the company
+LISTINGS = table(
+    "listings",
+    strings("symbol"),
+    dates("list_date", "delist_date"),
+    strings("board"),
+    doubles("delist_return"),
+    flags("truncated"),
+    key=("symbol",),
+)
+INDEX_MEMBERS = table(
+    "index_members",
+    strings("index", "symbol"),
+    dates("in_date", "out_date"),
+    key=("index", "symbol", "in_date"),
+)
+# level of a reference index; total_return: dividends are in it
+BENCHMARK = table(
+    "benchmark",
+    dates("date"),
+    strings("name"),
+    doubles("close"),
+    flags("total_return"),
+    key=("date", "name"),
+)
+# rf: decimal a session
+RATES = table("rates", dates("date"), doubles("rf"), key=("date",))
+SESSIONS = table("sessions", dates("date"), key=("date",))
+QUALITY = table(
+    "quality",
+    dates("date"),
+    strings("symbol", "check", "severity"),
+    doubles("value"),
+    strings("detail"),
+    key=("date", "symbol", "check"),
+)
+# what every report must say about the data: simulated, survivorship, revisions
+NOTES = table("notes", strings("topic", "text"), key=("topic", "text"))
+
+# -- universe -------------------------------------------------------------------------------
+# asof: the reconstitution session; effective: the next one; adv: median daily amount
+MEMBERS = table(
+    "members",
+    dates("asof", "effective"),
+    strings("symbol"),
+    integers("rank"),
+    doubles("adv", "price"),
+    key=("asof", "symbol"),
+)
+# counts of every rule at every reconstitution
+UNIVERSE_COUNTS = table(
+    "universe_counts", dates("asof"), strings("rule"), integers("count"), key=("asof", "rule")
+)
+MEMBERSHIP = table(
+    "membership", dates("date"), strings("symbol", "industry_id", "group_id"), key=DAY
+)
+
+# -- model 2 --------------------------------------------------------------------------------
+FEATURES = table("features", dates("date"), strings("symbol"), key=DAY, extra=pa.float32())
+# raw: residual return open(t+1) to open(t+1+h), decimal; label: its rank, standard normal;
+# end: session on which it becomes known
+LABELS = table(
+    "labels", dates("date"), strings("symbol"), doubles("raw", "label"), dates("end"), key=DAY
+)
+# score: unitless; alpha: expected residual return over the horizon, decimal; fold: which refit
+ALPHA = table(
+    "alpha", dates("date"), strings("symbol"), doubles("score", "alpha"), integers("fold"), key=DAY
+)
+FOLDS = table(
+    "folds",
+    integers("fold"),
+    strings("model"),
+    dates("train_start", "train_end", "label_end", "predict_start", "predict_end"),
+    integers("rows", "seed"),
+    key=("fold", "model"),
+)
+CPCV = table(
+    "cpcv",
+    strings("model"),
+    integers("split", "path"),
+    strings("test_groups"),
+    doubles("ic", "icir", "sharpe"),
+    integers("train_rows", "test_rows"),
+    key=("model", "split", "path"),
+)
+# trailing out-of-sample calibration in force at each refit
+CALIBRATION = table(
+    "calibration",
+    integers("fold", "bin"),
+    doubles("score", "realised", "alpha"),
+    integers("rows"),
+    key=("fold", "bin"),
+)
+
+# -- optimizer and backtest -------------------------------------------------------------------
+TARGETS = table("targets", dates("date"), strings("symbol"), doubles("weight"), key=DAY)
+SOLVES = table(
+    "solves",
+    dates("date"),
+    strings("status", "solver"),
+    doubles(
+        "objective",
+        "violation",
+        "gap",
+        "turnover",
+        "tau",
+        "tau_eff",
+        "vol",
+        "vol_target",
+        "vol_reached",
+        "cash",
+    ),
+    flags("vol_binds", "turnover_binds", "group_binds", "relaxed"),
+    integers("n_names", "n_held", "rounds"),
+    strings("reason"),
+    key=("date",),
+)
+WEIGHTS = table("weights", dates("date"), strings("symbol"), doubles("weight"), key=DAY)
+# shares: raw, signed; price: raw; notional, cost, fee: money; reason: why not filled in full
+FILLS = table(
+    "fills",
+    dates("date"),
+    strings("symbol"),
+    doubles("ordered", "shares", "price", "notional", "cost", "fee"),
+    strings("reason"),
+    key=DAY,
+)
+# book: portfolio, benchmark; cost and fee: money a session; turnover: two-way, of NAV before trades
+NAV = table(
+    "nav",
+    strings("book"),
+    dates("date"),
+    doubles("nav", "cash", "cost", "fee", "turnover", "rf"),
+    integers("n_held"),
+    key=("book", "date"),
+)
+
+# -- evaluation -----------------------------------------------------------------------------
+METRICS = table(
+    "metrics", strings("book", "metric", "unit"), doubles("value"), key=("book", "metric")
+)

@@ -1,0 +1,1 @@
+"""The cost expression that optimizer and ledger share, and statutory fees."""

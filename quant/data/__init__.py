@@ -1,0 +1,1 @@
+"""Real and simulated data: providers, adjustment, calendars, quality, universe, Qlib store."""

@@ -1,0 +1,1 @@
+"""Splits, performance statistics and their honest versions."""

@@ -1,0 +1,1 @@
+"""From targets to orders: lots, limits, suspensions."""

@@ -1,0 +1,1 @@
+"""The embedded simulated market, with known truth and optional planted alpha."""

@@ -1,0 +1,1 @@
+"""Stock alphas: train, predict, calibrate."""

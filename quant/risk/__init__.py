@@ -1,0 +1,1 @@
+"""Covariance in factor form and the scoring of risk forecasts."""

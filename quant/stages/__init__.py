@@ -1,0 +1,1 @@
+"""Wiring, no mathematics: one short file a stage."""

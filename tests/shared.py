@@ -1,0 +1,17 @@
+"""The shared reference folder: beside the project in development and CI, absent for users."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def need(name: str) -> Path:
+    """Path of `name` in the shared folder; skips the calling test, by name, where it is absent."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(
+            f"needs ../shared/{name}, which is beside the project in development and CI only"
+        )
+    return path
