@@ -1,1 +1,1 @@
-"""Real and simulated data: providers, adjustment, calendars, quality, universe, Qlib store."""
+"""Market data: providers, calendars, adjustment, rules, universe, industries and quality."""

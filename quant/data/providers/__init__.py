@@ -1,1 +1,1 @@
-"""One file a data source, behind one interface."""
+"""Sources of market data behind one interface."""
