@@ -59,8 +59,9 @@ class Panel:
         inside = (column >= 0) & (dates[row] == day) if dates.size else np.zeros(day.size, bool)
         row, column = row[inside], column[inside]
         flat = row * symbols.size + column
-        if np.unique(flat).size != flat.size:
-            twice = pd.Series(flat).loc[lambda s: s.duplicated()].iloc[0]
+        rows_of = np.bincount(flat, minlength=dates.size * symbols.size)
+        if rows_of.size and rows_of.max() > 1:
+            twice = int(rows_of.argmax())
             raise DataError(
                 f"{symbols[twice % symbols.size]} has two rows on {dates[twice // symbols.size]}; "
                 "one row a day and symbol is the rule: remove one of them."

@@ -1,1 +1,46 @@
-"""Wiring, no mathematics: one short file a stage."""
+"""Wiring, no mathematics: one short file a stage, listed here in the order of the story."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from quant.core.errors import StageError
+
+if TYPE_CHECKING:
+    from quant.stages.registry import Stage
+
+# name -> what it does; each is the module of that name in this folder and ends in a STAGE
+CATALOGUE = {
+    "ingest": "raw bars and actions from the provider, adjustment factors, quality checks",
+    "universe": "monthly point-in-time universe and its industries",
+    "dataset": "the same bars as a Qlib .bin dataset",
+    "features": "what is known about every member at every close, and the labels",
+    "model2": "stock alphas by walk-forward, chosen by purged cross-validation",
+    "optimize": "daily target weights, filled as wished: the optimizer alone",
+    "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
+    "qlib": "the recorded decisions replayed in Qlib, and how far the two agree",
+    "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
+    "report": "one self-contained HTML page",
+}
+
+# what operators call a group of stages; the specification's Makefile targets use these
+GROUPS = {
+    "e2e": tuple(CATALOGUE),
+    "data": ("ingest", "universe", "dataset"),
+    "train": ("model2",),
+    "opt": ("optimize",),
+}
+
+
+def load() -> list["Stage"]:
+    """Import every stage of the catalogue."""
+    return [import_module(f"quant.stages.{name}").STAGE for name in CATALOGUE]
+
+
+def targets(name: str) -> tuple[str, ...]:
+    """Stages that `stage=name` asks for. Raises StageError for an unknown name."""
+    if name in GROUPS:
+        return GROUPS[name]
+    if name in CATALOGUE:
+        return (name,)
+    known = ", ".join([*GROUPS, *CATALOGUE])
+    raise StageError(f"stage={name} is not known; choose one of {known}.")

@@ -1,0 +1,100 @@
+"""The one entrypoint: compose, seed, log, run the plan."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# one BLAS thread: results depend on the order of additions (readings 37); before numpy is loaded
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `main`, which prints one sentence
+
+if TYPE_CHECKING:
+    from quant.config import Config
+
+_failures: list[str] = []
+
+
+def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | None:
+    """Run the plan of `config`, logging to `folder`; return the report's path where there is one.
+
+    sweep : the folder of the sweep that this run is a job of, else None
+    """
+    from quant import runlog, stages, tracking
+    from quant.core.seeds import fix_libraries
+    from quant.stages.registry import plan
+    from quant.stages.runner import execute, publish
+
+    facts = runlog.facts(config, folder)
+    order = plan(stages.load(), stages.targets(config.stage))
+    runlog.start(config, facts, folder)
+    fix_libraries(config.seed)
+    tracker = tracking.open_tracker(
+        config.tracking, facts["name"], facts["stamp"], runlog.tags(facts), sweep
+    )
+    status = "FAILED"
+    try:
+        runlog.describe(tracker, config, facts)
+        outcomes = execute(order, config, facts, done=lambda o: runlog.track(tracker, o))
+        publish(outcomes, config.region.name, Path(config.paths.data))
+        report = runlog.finish(tracker, config, facts, outcomes)
+        status = "FINISHED"
+        return report
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        tracker.artifact(folder / "log.jsonl", "log")
+        tracker.end(status)
+
+
+def job(composed: Any) -> None:
+    """One job, as Hydra calls it."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from quant.config import typed
+    from quant.core.errors import QuantError
+
+    hydra = HydraConfig.get()
+    sweep = Path(hydra.sweep.dir) if hydra.mode == RunMode.MULTIRUN else None
+    try:
+        run(typed(composed), Path(hydra.runtime.output_dir), sweep)
+    except QuantError as error:  # a failed job of a sweep leaves the others running
+        _failures.append(str(error))
+
+
+def main() -> None:
+    """Console entry: print one sentence and exit with 1 where something is wrong."""
+    arguments = sys.argv[1:]
+    if {"-h", "--help"} & set(arguments):
+        from quant.manual import page
+
+        print(page())
+        return
+    sys.argv[1:] = ["hydra.verbose=[quant]" if a == "--debug" else a for a in arguments]
+
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from quant.config import ConfigError, first_line, register
+    from quant.config_paths import CONF
+    from quant.core.logs import redact
+
+    register()
+    try:
+        hydra.main(version_base=None, config_path=str(CONF), config_name="config")(job)()
+    except ConfigError as error:
+        _failures.append(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _failures.append(first_line(error))
+    for text in _failures:
+        print(f"error: {redact(text)}", file=sys.stderr)
+    if _failures:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The page that `quant --help` prints: what a run is, and how to order one."""
+
+from quant.config_paths import CONF
+from quant.stages import CATALOGUE, GROUPS
+
+PAGE = """\
+quant: industry-aware equity research and trading for the US and China
+
+One run is one choice from every group of settings, carried through stages to a report.
+Results are stored by content: a rerun skips what is unchanged, a crash resumes.
+
+  python -m quant.main                                the main job on the embedded simulated market
+  python -m quant.main region=cn stage=e2e            the same for China
+  python -m quant.main region=us data=files data.root=~/prices     on your own parquet or CSV
+  python -m quant.main optimizer.turnover.tau=0.10    change one setting
+  python -m quant.main --multirun costs.multiplier=1,2    compare; every job is one tracked run
+  python -m quant.main experiment=smoke               small and quick: a first look
+
+Stages (stage=..., each brings what it needs)
+{stages}
+
+Groups (group=option; `+group=option` is never needed)
+{groups}
+
+Where things go
+  outputs/runs/      logs as JSON lines          outputs/store/   stored results (safe to delete)
+  reports/           the HTML reports            data/            tables published for reading
+  mlruns/            tracking; `make ui` opens it
+
+Also
+  --cfg job          all settings of this run, composed       --debug      more log
+  --info defaults    where every choice comes from            --hydra-help Hydra's own options
+  quant -sc install=bash                                      tab completion: eval its output
+Not in this release, refused with a clear error: model1.enabled=true (industry regimes),
+rl.enabled=true (the RL controller), fitted costs, POV and VWAP execution.
+"""
+
+
+def page() -> str:
+    """Render the page from the catalogue of stages and the folders under conf/."""
+    rows = {**{k: "all of the below" for k in ("e2e",)}, **CATALOGUE}
+    rows |= {k: "= " + " + ".join(v) for k, v in GROUPS.items() if k != "e2e"}
+    stages = "\n".join(f"  {name:<11}{about}" for name, about in rows.items())
+    groups = []
+    for folder in sorted(p for p in CONF.iterdir() if p.is_dir() and p.name != "bundles"):
+        options = sorted(p.stem for p in folder.glob("*.yaml"))
+        if options:
+            groups.append(f"  {folder.name:<11}{' | '.join(options)}")
+    return PAGE.format(stages=stages, groups="\n".join(groups))

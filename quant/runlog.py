@@ -1,0 +1,133 @@
+"""What one run writes about itself: facts, log, tracked numbers and artifacts."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from quant.config import Config, config_hash, resolved
+from quant.config_paths import PROJECT
+from quant.core import logs, sources
+from quant.core.seeds import derive
+from quant.stages.runner import Outcome
+from quant.tracking import Tracker
+
+
+def git_sha() -> str:
+    """Short sha of the checkout, `-dirty` where tracked files differ, `nogit` outside one."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        sha = git("rev-parse", "--short", "HEAD")
+        return f"{sha}-dirty" if git("status", "--porcelain", "--untracked-files=no") else sha
+    except (OSError, subprocess.CalledProcessError):
+        return "nogit"
+
+
+def facts(config: Config, folder: Path) -> dict[str, Any]:
+    """What is known of a run before it starts."""
+    digest = config_hash(config)
+    sha = git_sha()
+    return {
+        "stamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"),
+        "name": f"{config.sprint}-{config.region.name}-{config.data.provider}-{digest}",
+        "git_sha": sha,
+        "config_hash": digest,
+        "global_seed": config.seed,
+        "model_seeds": {m: derive(config.seed, "model2", m) for m in config.model2.models},
+        "region": config.region.name,
+        "split": f"{config.backtest.start or 'first alpha'}..{config.backtest.end or 'end'}",
+        "lock": sources.environment()[:12],
+        "command": " ".join(["python -m quant.main", *sys.argv[1:]]),
+        "config": resolved(config),
+        "folder": str(folder),
+    }
+
+
+def start(config: Config, known: Mapping[str, Any], folder: Path) -> None:
+    """Open the log; every line carries the facts."""
+    verbose = any("hydra.verbose" in a for a in sys.argv)
+    keys = ("git_sha", "config_hash", "global_seed", "model_seeds", "region", "split")
+    logs.start(folder / "log.jsonl", {k: known[k] for k in keys}, config.region.timezone, verbose)
+    logs.event(
+        f"{known['name']}  git {known['git_sha']}  seed {config.seed}  stage={config.stage}",
+        command=logs.redact(known["command"]),
+    )
+    if config.data.provider == "sim":
+        logs.event("data are SIMULATED (data=sim); data=files data.root=<folder> runs on yours")
+
+
+def tags(known: Mapping[str, Any]) -> dict[str, str]:
+    """Tags by which runs are found in the tracking UI."""
+    return {k: str(known[k]) for k in ("region", "git_sha", "config_hash", "split", "command")}
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as dotted keys."""
+    out: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            out |= flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def describe(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None:
+    """Log settings, hash and seeds before anything runs."""
+    settings = flat({k: v for k, v in resolved(config).items() if k not in ("paths", "tracking")})
+    settings = {k: v for k, v in settings.items() if not k.startswith("data.layout")}
+    seeds = {f"seed.{k}": v for k, v in known["model_seeds"].items()}
+    tracker.params({**settings, **seeds, "config_hash": known["config_hash"]})
+    tracker.text(json.dumps(resolved(config), indent=1, default=str), "config.json")
+
+
+def track(tracker: Tracker, outcome: Outcome) -> None:
+    """Log one finished stage: its time, its numbers, its hashes, its files."""
+    name = outcome.stage.name
+    tracker.metrics({f"seconds.{name}": outcome.seconds, **outcome.metrics})
+    hashes = {f: h for f, h in outcome.result.hashes.items()}
+    tracker.text(json.dumps(hashes, indent=1), f"hashes/{name}.json")
+
+
+# tables small enough to look at inside a tracked run
+SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "universe_counts", "notes")
+
+
+def finish(
+    tracker: Tracker, config: Config, known: Mapping[str, Any], outcomes: list[Outcome]
+) -> Path | None:
+    """Log tables, model and report; publish the report; record the trial."""
+    from quant.governance import trials
+    from quant.reporting import write
+
+    report = None
+    for outcome in outcomes:
+        folder = outcome.result.folder
+        for table in outcome.stage.makes:
+            if table.name in SMALL:
+                tracker.artifact(folder / f"{table.name}.parquet", "tables")
+        if outcome.stage.name == "model2":
+            tracker.artifact(folder / "models", "models")
+        if outcome.stage.name == "evaluate":
+            trials.record(Path(config.paths.trials), trials.row(config, known, outcome.metrics))
+        if outcome.stage.name == "report":
+            place = (
+                Path(config.paths.reports)
+                / f"sprint{config.sprint[1:]}_{config.region.name.upper()}"
+            )
+            html = outcome.result.path("report.html").read_text()
+            report = write.write(
+                html, place, known["git_sha"], known["config_hash"], tracker.run_id
+            )
+            tracker.artifact(report, "report")
+            logs.event(f"report: {report}", report=str(report))
+    logs.event("done", hashes={o.stage.name: dict(o.result.hashes) for o in outcomes})
+    return report

@@ -1,0 +1,96 @@
+"""What a stage is, and the order in which stages run."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quant.core.errors import StageError
+from quant.core.tables import Table
+from quant.core.types import Frame
+
+if TYPE_CHECKING:
+    from quant.config import Config
+
+
+@dataclass
+class Context:
+    """What a stage may know beside its settings and tables.
+
+    scratch : an empty folder; files named in `Stage.files` are written there
+    metrics : numbers a stage wants tracked; they are stored with its result
+    facts   : what only the report needs: run id, hashes, the resolved settings
+    """
+
+    region: str
+    seed: int
+    scratch: Path
+    tick: Callable[[str], Callable[[int, int], None]]
+    metrics: dict[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Inputs(Mapping[str, Frame]):
+    """The tables a stage needs, read when asked for and not kept."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], Frame]]):
+        self._readers = readers
+
+    def __getitem__(self, name: str) -> Frame:
+        return self._readers[name]()
+
+    def __iter__(self) -> Any:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
+def no_digest(config: "Config") -> str:
+    """A stage that depends on nothing outside the project."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One room's wiring: what it needs, what it makes, which settings decide it.
+
+    settings : the slice of the configuration that enters the key, a dataclass or a dict of them
+    external : digest of what lies outside (the user's files, the trial ledger)
+    files    : names of files or folders left in the scratch folder
+    """
+
+    name: str
+    needs: tuple[Table, ...]
+    makes: tuple[Table, ...]
+    settings: Callable[["Config"], Any]
+    run: Callable[[Any, Inputs, Context], Mapping[str, Frame]]
+    files: tuple[str, ...] = ()
+    external: Callable[["Config"], str] = no_digest
+    module: str = ""
+
+
+def plan(stages: Iterable[Stage], targets: Iterable[str]) -> list[Stage]:
+    """Return `targets` and all they need, in topological order.
+
+    Raises StageError for an unknown name, or a table that no stage makes.
+    """
+    by_name = {s.name: s for s in stages}
+    maker = {table.name: s for s in by_name.values() for table in s.makes}
+    wanted: dict[str, set[str]] = {}
+    todo = list(targets)
+    while todo:
+        name = todo.pop()
+        if name not in by_name:
+            raise StageError(f"unknown stage {name!r}; known are {', '.join(by_name)}.")
+        if name in wanted:
+            continue
+        lacking = [t.name for t in by_name[name].needs if t.name not in maker]
+        if lacking:
+            raise StageError(f"stage {name} needs {lacking}, which no stage makes.")
+        wanted[name] = {maker[t.name].name for t in by_name[name].needs}
+        todo.extend(wanted[name])
+    rank = {n: i for i, n in enumerate(by_name)}
+    order = TopologicalSorter({n: sorted(v, key=rank.get) for n, v in sorted(wanted.items())})
+    return [by_name[n] for n in order.static_order()]

@@ -1,0 +1,166 @@
+"""key -> skip | run -> check -> store -> publish."""
+
+import dataclasses
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quant.core import logs, progress, sources
+from quant.core.errors import StageError
+from quant.core.store import Result, Store, digest_json, full_disk
+from quant.core.tables import Table
+from quant.stages import CATALOGUE
+from quant.stages.registry import Context, Inputs, Stage
+
+if TYPE_CHECKING:
+    from quant.config import Config
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One stage of one run: where its result lies, and whether it was computed now."""
+
+    stage: Stage
+    result: Result
+    skipped: bool
+    seconds: float
+    metrics: Mapping[str, float]
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON-able values."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        return dataclasses.asdict(settings)
+    if isinstance(settings, Mapping):
+        return {k: plain(v) for k, v in settings.items()}
+    return settings
+
+
+def key(stage: Stage, config: "Config", inputs: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """The key of a stage's result, and what it was made from.
+
+    inputs : table name -> key of the result that holds it
+    """
+    parts = {
+        "stage": stage.name,
+        "settings": plain(stage.settings(config)),
+        "seed": config.seed,
+        "region": config.region.name,
+        "inputs": dict(sorted(inputs.items())),
+        "external": stage.external(config),
+        "sources": sources.fingerprint(stage.module),
+        "environment": sources.environment(),
+    }
+    return digest_json(parts), parts
+
+
+def execute(
+    stages: list[Stage],
+    config: "Config",
+    facts: Mapping[str, Any],
+    done: Callable[[Outcome], None],
+) -> list[Outcome]:
+    """Run `stages` in order; each is skipped where its key is stored already.
+
+    facts : what only the report needs; not part of any key
+    done  : called after each stage (tracking)
+    """
+    store = Store(Path(config.paths.store))
+    holder: dict[str, Result] = {}
+    outcomes = []
+    for stage in stages:
+        started = time.monotonic()
+        name, parts = key(stage, config, {t.name: holder[t.name].key for t in stage.needs})
+        result = store.get(stage.name, name)
+        skipped = result is not None
+        if result is None:
+            logs.event(f"{stage.name}: {CATALOGUE[stage.name]}", stage=stage.name, key=name)
+            result = _compute(stage, config, store, holder, name, parts, facts)
+        seconds = time.monotonic() - started
+        word = "unchanged" if skipped else "done"
+        logs.event(
+            f"{stage.name}: {word}, {seconds:.1f} s",
+            stage=stage.name, key=name, skipped=skipped, seconds=round(seconds, 3),
+        )  # fmt: skip
+        holder.update({t.name: result for t in stage.makes})
+        outcome = Outcome(stage, result, skipped, seconds, _metrics(result))
+        outcomes.append(outcome)
+        done(outcome)
+    return outcomes
+
+
+def _compute(
+    stage: Stage,
+    config: "Config",
+    store: Store,
+    holder: Mapping[str, Result],
+    name: str,
+    parts: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> Result:
+    def read(table: Table) -> Any:
+        return holder[table.name].read(table)
+
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=store.root))
+    except OSError as error:
+        raise full_disk(error, store.root) from error
+    try:
+        context = Context(
+            region=config.region.name,
+            seed=config.seed,
+            scratch=scratch,
+            tick=progress.ticker,
+            facts={**facts, "hashes": {t: dict(r.hashes) for t, r in holder.items()}},
+        )
+        inputs = Inputs({t.name: partial(read, t) for t in stage.needs})
+        made = stage.run(stage.settings(config), inputs, context)
+        lacking = [t.name for t in stage.makes if t.name not in made]
+        lacking += [f for f in stage.files if not (scratch / f).exists()]
+        if lacking:
+            raise StageError(f"stage {stage.name} promised {lacking} and did not make it.")
+        return store.put(
+            stage.name,
+            name,
+            [(t, made[t.name]) for t in stage.makes],
+            {f: scratch / f for f in stage.files},
+            {"parts": parts, "metrics": context.metrics},
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _metrics(result: Result) -> Mapping[str, float]:
+    import json
+
+    record = json.loads((result.folder / "meta.json").read_text())
+    return record.get("metrics", {})
+
+
+def publish(outcomes: list[Outcome], region: str, folder: Path) -> None:
+    """Copy results to the paths people look at: data/<stage>/<region>/<table>.parquet.
+
+    The store stays the source of truth; a published copy may be overwritten by the next run.
+    """
+    for outcome in outcomes:
+        for table in outcome.stage.makes:
+            source = outcome.result.folder / f"{table.name}.parquet"
+            place = folder / outcome.stage.name / region
+            stamp = place / f".{table.name}.key"
+            target = place / source.name
+            if target.exists() and stamp.exists() and stamp.read_text() == outcome.result.key:
+                continue
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                temporary = target.with_name(f".{target.name}.part")
+                shutil.copyfile(source, temporary)
+                temporary.replace(target)
+                stamp.write_text(outcome.result.key)
+            except OSError as error:
+                raise full_disk(error, target) from error

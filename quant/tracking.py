@@ -1,0 +1,204 @@
+"""The only import of mlflow: a Tracker, and a NullTracker that does the same to nothing."""
+
+import atexit
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from quant.core import logs
+from quant.core.errors import QuantError
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+class Tracker(Protocol):
+    """What a run tells its tracking: parameters, numbers, files."""
+
+    run_id: str
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log settings, flat."""
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log numbers."""
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Log a file or a folder."""
+
+    def text(self, text: str, name: str) -> None:
+        """Log a text as a file called `name`."""
+
+    def end(self, status: str) -> None:
+        """Close the run: FINISHED, FAILED or KILLED."""
+
+
+class NullTracker:
+    """Tracks nothing; the run id is made from time alone."""
+
+    def __init__(self, run_id: str):
+        self.run_id = run_id
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log nothing."""
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log nothing."""
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Log nothing."""
+
+    def text(self, text: str, name: str) -> None:
+        """Log nothing."""
+
+    def end(self, status: str) -> None:
+        """Close nothing."""
+
+
+class MlflowTracker:
+    """One MLflow run; jobs of a sweep are nested under one parent."""
+
+    def __init__(self, settings: Any, name: str, tags: Mapping[str, str], sweep: Path | None):
+        """Open a run.
+
+        settings : the tracking group: uri, artifacts, experiment
+        sweep    : folder of the sweep, where the parent's id is kept, or None for a single run
+        Raises QuantError where the tracking store can not be opened.
+        """
+        try:
+            self._open(settings, name, tags, sweep)
+        except Exception as error:  # mlflow raises what its backend raises
+            raise QuantError(
+                f"tracking at {settings.uri} can not be opened ({type(error).__name__}: "
+                f"{str(error).splitlines()[0] if str(error) else ''}); "
+                "check tracking.uri, or run with tracking=none."
+            ) from error
+
+    def _open(self, settings: Any, name: str, tags: Mapping[str, str], sweep: Path | None) -> None:
+        from filelock import FileLock
+
+        local = settings.uri.startswith("sqlite:///")
+        folder = Path(settings.uri.removeprefix("sqlite:///")).parent if local else Path("mlruns")
+        folder.mkdir(parents=True, exist_ok=True)
+        # several processes that open a fresh database at once lose it
+        with FileLock(folder / ".open.lock"):
+            from mlflow.tracking import MlflowClient
+
+            self.client = MlflowClient(tracking_uri=settings.uri)
+            found = self.client.get_experiment_by_name(settings.experiment)
+            place = Path(settings.artifacts).resolve().as_uri() if settings.artifacts else None
+            self.experiment = (
+                found.experiment_id
+                if found
+                else self.client.create_experiment(settings.experiment, artifact_location=place)
+            )
+            self._reap()
+            self.parent = self._parent(sweep, tags) if sweep else None
+        owner = {"pid": str(os.getpid()), "host": socket.gethostname(), **tags}
+        if self.parent:
+            owner["mlflow.parentRunId"] = self.parent
+        run = self.client.create_run(self.experiment, run_name=name, tags=owner)
+        self.run_id = run.info.run_id
+        self._ended = False
+        self._previous = signal.signal(signal.SIGTERM, self._killed)
+        atexit.register(self.end, "KILLED")
+
+    def _parent(self, sweep: Path, tags: Mapping[str, str]) -> str:
+        marker = sweep / ".parent_run"
+        if marker.exists():
+            return marker.read_text()
+        run = self.client.create_run(
+            self.experiment, run_name=f"sweep {sweep.name}",
+            tags={"pid": str(os.getpid()), "host": socket.gethostname(), "sweep": "parent",
+                  **{k: tags[k] for k in ("region", "git_sha") if k in tags}},
+        )  # fmt: skip
+        sweep.mkdir(parents=True, exist_ok=True)
+        marker.write_text(run.info.run_id)
+        atexit.register(self._close, run.info.run_id, "FINISHED")
+        return run.info.run_id
+
+    def _reap(self) -> None:
+        """Mark runs of this host whose process is gone as KILLED."""
+        running = self.client.search_runs(
+            [self.experiment], filter_string="attributes.status = 'RUNNING'"
+        )
+        for run in running:
+            pid, host = run.data.tags.get("pid"), run.data.tags.get("host")
+            if host == socket.gethostname() and pid and not _alive(int(pid)):
+                self._close(run.info.run_id, "KILLED")
+
+    def _close(self, run_id: str, status: str) -> None:
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            self.client.set_terminated(run_id, status)
+
+    def _killed(self, number: int, frame: object) -> None:
+        self.end("KILLED")
+        signal.signal(number, self._previous or signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log settings, flat; 500 characters a value at most."""
+        from mlflow.entities import Param
+
+        entries = [Param(k, logs.redact(str(v))[:500]) for k, v in values.items()]
+        for i in range(0, len(entries), 100):
+            self.client.log_batch(self.run_id, params=entries[i : i + 100])
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log finite numbers."""
+        import math
+        import time
+
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        entries = [
+            Metric(k, float(v), now, 0) for k, v in values.items() if math.isfinite(float(v))
+        ]
+        for i in range(0, len(entries), 500):
+            self.client.log_batch(self.run_id, metrics=entries[i : i + 500])
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Log a file or a folder under `folder`."""
+        if path.is_dir():
+            self.client.log_artifacts(self.run_id, str(path), folder or None)
+        else:
+            self.client.log_artifact(self.run_id, str(path), folder or None)
+
+    def text(self, text: str, name: str) -> None:
+        """Log a text as a file called `name`."""
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place) / Path(name).name
+            path.write_text(logs.redact(text))
+            self.artifact(path, str(Path(name).parent) if "/" in name else "")
+
+    def end(self, status: str) -> None:
+        """Close the run once: FINISHED, FAILED or KILLED."""
+        if not self._ended:
+            self._ended = True
+            self.client.set_terminated(self.run_id, status)
+            atexit.unregister(self.end)
+            if signal.getsignal(signal.SIGTERM) == self._killed:
+                signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def open_tracker(
+    settings: Any, name: str, run_id: str, tags: Mapping[str, str], sweep: Path | None
+) -> "MlflowTracker | NullTracker":
+    """Return the tracker that the settings ask for."""
+    if not settings.enabled:
+        return NullTracker(run_id)
+    return MlflowTracker(settings, name, tags, sweep)
