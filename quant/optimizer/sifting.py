@@ -1,0 +1,92 @@
+"""The default method: solve exactly over the names that move, prove the rest stay, repeat.
+
+Costs and the turnover cap leave most names where they are. Columns (a name and a direction) enter
+where the closed-form audit shows that a name would gain by moving at the present prices; the cone
+program over the columns gives new prices; the loop ends when the audit of all names passes. It
+is a presolve around Clarabel: the certificate covers the whole problem, and where it is not
+reached the caller falls back to the full program.
+"""
+
+import numpy as np
+
+from quant.core.types import Vector
+from quant.optimizer.audit import MAX_GAP, Audit, audit
+from quant.optimizer.cone import Columns, solve_columns
+from quant.optimizer.point import Point
+from quant.optimizer.problem import Problem
+from quant.optimizer.terms import Duals, Limits
+
+_ROUNDS = 30
+_TOLERANCE = 1e-10
+_DUST = 1e-13  # a column that can move less than this does not exist
+_FIRST = 60  # columns taken without any price to go by
+_MARGIN = 0.05  # names this close to moving at the expected prices are taken too
+
+
+def sift(problem: Problem, limits: Limits, start: Vector, warm: Duals | None) -> Point | None:
+    """Optimum within `limits`, or None where the working set does not reach a certificate.
+
+    start : (n,) feasible weights; the names it moves are in the first working set
+    warm  : expected prices, those of the day before
+    """
+    base = np.clip(problem.held, limits.low, limits.high)
+    moving = _first(problem, limits, base, start, warm)
+    found = _solve(problem, limits, base, moving)
+    for rounds in range(1, _ROUNDS + 1):
+        if found is None:
+            return None
+        weights, duals = found
+        state = audit(problem, limits, weights, duals)
+        if abs(state.gap) <= 0.2 * MAX_GAP:
+            return Point(weights, duals, rounds)
+        more = _violators(base, state, moving)
+        if not more.any():
+            return Point(weights, duals, rounds)
+        moving |= more
+        found = _solve(problem, limits, base, moving)
+    return None
+
+
+def _first(
+    problem: Problem, limits: Limits, base: Vector, start: Vector, warm: Duals | None
+) -> np.ndarray:
+    """(2, n) columns to begin with: buys above, sells below."""
+    moving = _directions(base, start, _DUST)
+    guess = Duals.none(problem.group_low.size) if warm is None else warm
+    kink = guess.turnover - _MARGIN * (guess.turnover + float(problem.lambda1.mean()))
+    eager = Duals(guess.budget, guess.group, max(kink, 0.0), guess.variance)
+    state = audit(problem, limits, start, eager)
+    wish = _directions(base, state.best, 1e-9)
+    if warm is None:
+        wish &= state.name_gaps >= _top(state.name_gaps, _FIRST)
+    return moving | wish
+
+
+def _directions(base: Vector, target: Vector, least: float) -> np.ndarray:
+    return np.vstack([target > base + least, target < base - least])
+
+
+def _violators(base: Vector, state: Audit, moving: np.ndarray) -> np.ndarray:
+    """Columns that are not in the set and whose name gains by moving, the largest gains first."""
+    wish = _directions(base, state.best, _DUST) & ~moving
+    gains = np.where(wish.any(axis=0), state.name_gaps, 0.0)
+    batch = max(30, int(moving.sum()) // 2)
+    return wish & (gains >= max(_top(gains, batch), 1e-3 * float(gains.max()))) & (gains > 0)
+
+
+def _top(values: Vector, count: int) -> float:
+    if values.size <= count:
+        return -np.inf
+    return float(np.partition(values, values.size - count)[values.size - count])
+
+
+def _solve(
+    problem: Problem, limits: Limits, base: Vector, moving: np.ndarray
+) -> tuple[Vector, Duals] | None:
+    room = np.vstack([limits.high - base, base - limits.low])
+    moving &= room > _DUST
+    side, index = np.nonzero(moving)
+    if index.size == 0:
+        return base, Duals.none(problem.group_low.size)
+    columns = Columns(index, np.where(side == 0, 1.0, -1.0), room[moving])
+    return solve_columns(problem, limits, base, columns, _TOLERANCE)

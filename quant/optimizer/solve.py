@@ -1,0 +1,222 @@
+"""One entry for every method: reach, solve, clean, audit, fall back, or raise."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from quant.core.errors import ProblemError, SolveError
+from quant.core.types import Vector
+from quant.optimizer.audit import Audit, audit, clip
+from quant.optimizer.clarabel import solve_clarabel
+from quant.optimizer.feasibility import Reach, Relaxation, lifted_groups, reach
+from quant.optimizer.osqp import solve_osqp
+from quant.optimizer.point import Point
+from quant.optimizer.problem import Problem
+from quant.optimizer.sifting import sift
+from quant.optimizer.terms import Duals, Limits, exposures, objective, variance
+
+_SNAP = 1e-7  # a name this close to where it belongs is put there
+_BINDS = 1e-6  # slack below which a limit with a price is called binding
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Prices of the day before, as the first guess of today's."""
+
+    duals: Duals
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The answer for one date, with its certificate.
+
+    weights, trades : (n,) targets and weights - held; names in the no-trade zone trade exactly 0
+    cash            : 1 - sum of the weights
+    status          : "optimal", or "relaxed" where a limit was out of reach today
+    solver          : the method that found it: another than asked for after a fallback
+    objective       : mu'w - gamma/2 w'Sigma w - cost, return over the horizon
+    violation, gap  : the audit, against the limits in force
+    duals, reduced  : prices of the joint limits; (n,) price of each name's own box
+    limits          : in force today
+    vol             : annualised
+    turnover        : sum |trades|, two-way
+    tau_eff         : turnover allowed today; tau_min is the least, NaN where it was not needed
+    rounds          : programs solved (iterations for the full program)
+    seconds         : wall clock, for logs; never part of a table
+    """
+
+    weights: Vector
+    trades: Vector
+    cash: float
+    status: str
+    solver: str
+    objective: float
+    violation: float
+    gap: float
+    duals: Duals
+    reduced: Vector
+    limits: Limits
+    vol: float
+    turnover: float
+    tau_eff: float
+    tau_min: float
+    vol_binds: bool
+    turnover_binds: bool
+    group_binds: np.ndarray
+    relaxations: tuple[Relaxation, ...]
+    rounds: int
+    seconds: float
+
+    @property
+    def warm(self) -> Warm:
+        """What the next day may start from."""
+        return Warm(self.duals)
+
+    @property
+    def reason(self) -> str:
+        """The relaxations in words; empty where there are none."""
+        return "; ".join(
+            f"{r.what} {r.limit:.6g} -> {r.reached:.6g}: {r.why}" for r in self.relaxations
+        )
+
+
+def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -> Solution:
+    """Optimal weights for one date, certified.
+
+    method : "sifting" (default), "clarabel" (the reference) or "osqp"; what fails the audit falls
+             back to the full Clarabel
+    warm   : `Solution.warm` of the day before, for the same groups; it changes the time, not the
+             answer beyond the certificate
+    Raises : ProblemError for an unknown method, SolveError where nothing passes the audit
+    """
+    if method not in METHODS:
+        raise ProblemError(f"method {method!r} is unknown; choose one of {sorted(METHODS)}.")
+    began = time.perf_counter()
+    duals = _usable(problem, warm)
+    within = reach(problem, partial(_weights_of, method))
+    point, state, solver = _certified(problem, within.limits, within.start, method, duals)
+    return _solution(problem, within, point, state, solver, time.perf_counter() - began)
+
+
+def _sifting(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
+    return sift(problem, limits, start, duals)
+
+
+def _full(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
+    return solve_clarabel(problem, limits)
+
+
+def _osqp(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
+    return solve_osqp(problem, limits, duals)
+
+
+METHODS: dict[str, Callable[[Problem, Limits, Vector, Duals | None], Point | None]] = {
+    "sifting": _sifting,
+    "clarabel": _full,
+    "osqp": _osqp,
+}
+
+
+def _certified(
+    problem: Problem, limits: Limits, start: Vector, method: str, duals: Duals | None
+) -> tuple[Point, Audit, str]:
+    best: Audit | None = None
+    for name in dict.fromkeys((method, "clarabel")):
+        point = METHODS[name](problem, limits, start, duals)
+        if point is None:
+            continue
+        point, state = _clean(problem, limits, point)
+        if state.passed:
+            return point, state, name
+        best = state if best is None or abs(state.gap) < abs(best.gap) else best
+    found = (
+        "no solver returned a point"
+        if best is None
+        else f"violation {best.violation:.1e}, gap {best.gap:.1e}"
+    )
+    raise SolveError(
+        f"{problem.date}: {found}; the audit asks for 1e-6 and 1e-8. Look at the units of mu, "
+        "the costs and the covariance of that date."
+    )
+
+
+def _weights_of(method: str, problem: Problem, limits: Limits, start: Vector) -> Vector:
+    return _certified(problem, limits, start, method, None)[0].weights
+
+
+def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit]:
+    """Put names that are a rounding away from their no-trade point or bound exactly there."""
+    duals = clip(limits, point.duals)
+    rough = audit(problem, limits, point.weights, duals)
+    near = np.abs(point.weights - rough.best) <= _SNAP
+    pinned = (rough.best == problem.held) | (rough.best == limits.low) | (rough.best == limits.high)
+    weights = np.where(near & pinned, rough.best, point.weights)
+    cleaned = audit(problem, limits, weights, duals)
+    if cleaned.passed or not rough.passed:
+        return Point(weights, duals, point.rounds), cleaned
+    return Point(point.weights, duals, point.rounds), rough
+
+
+def _usable(problem: Problem, warm: Warm | None) -> Duals | None:
+    if warm is None or warm.duals.group.size != problem.group_low.size:
+        return None
+    return warm.duals
+
+
+def _solution(
+    problem: Problem, within: Reach, point: Point, state: Audit, solver: str, seconds: float
+) -> Solution:
+    weights, duals, limits = point.weights, point.duals, within.limits
+    trades = weights - problem.held
+    level, spent = variance(problem, weights), float(np.abs(trades).sum())
+    exposed = exposures(problem, weights)
+    price = np.abs(duals.group)
+    near = np.minimum(np.abs(exposed - limits.group_high), np.abs(exposed - limits.group_low))
+    relaxations = (*within.relaxations, *lifted_groups(problem, weights))
+    scale = 1e-6 * float(np.abs(problem.mu).mean() + problem.lambda1.mean())
+    return Solution(
+        weights=weights,
+        trades=trades,
+        cash=1.0 - float(weights.sum()),
+        status="relaxed" if relaxations else "optimal",
+        solver=solver,
+        objective=objective(problem, weights),
+        violation=state.violation,
+        gap=state.gap,
+        duals=duals,
+        reduced=_reduced(problem, weights, duals),
+        limits=limits,
+        vol=problem.volatility(level),
+        turnover=spent,
+        tau_eff=limits.tau,
+        tau_min=within.tau_min,
+        vol_binds=bool(
+            duals.variance * limits.variance > scale and level >= limits.variance * (1 - _BINDS)
+        )
+        if np.isfinite(limits.variance)
+        else False,
+        turnover_binds=bool(duals.turnover > scale and spent >= limits.tau - _BINDS),
+        group_binds=(price > scale) & (near <= _BINDS),
+        relaxations=relaxations,
+        rounds=point.rounds,
+        seconds=seconds,
+    )
+
+
+def _reduced(problem: Problem, weights: Vector, duals: Duals) -> Vector:
+    """Gain per unit of weight if a name's own bound moved; 0 inside the bounds or the zone.
+
+    Positive: the name would go up if it could. Taken from stationarity, with the subgradient of
+    the costs that leaves least.
+    """
+    pull = problem.mu - duals.budget - duals.group[problem.groups]
+    risk = problem.gamma + duals.variance
+    pull = pull - risk * (problem.factor.T @ (problem.factor @ weights) + problem.ridge * weights)
+    trade = weights - problem.held
+    pull = pull - 2.0 * problem.lambda2 * trade
+    kink = problem.lambda1 + duals.turnover
+    still = np.sign(pull) * np.maximum(np.abs(pull) - kink, 0.0)
+    return np.where(trade == 0.0, still, pull - kink * np.sign(trade))

@@ -1,0 +1,87 @@
+"""The objective and the constraint values, read as the formula is written."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from quant.core.types import Vector
+from quant.costs.model import trade_cost
+from quant.optimizer.problem import Problem
+
+
+def variance(problem: Problem, weights: Vector) -> float:
+    """w'Sigma w over the horizon."""
+    exposed = problem.factor @ weights
+    return float(exposed @ exposed + problem.ridge * (weights @ weights))
+
+
+def covariance_times(problem: Problem, weights: Vector) -> Vector:
+    """Sigma w, (n,)."""
+    return problem.factor.T @ (problem.factor @ weights) + problem.ridge * weights
+
+
+def objective(problem: Problem, weights: Vector) -> float:
+    """mu'w - gamma/2 w'Sigma w - cost: what is maximised, in return over the horizon."""
+    cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
+    risk = 0.5 * problem.gamma * variance(problem, weights)
+    return float(problem.mu @ weights - risk - cost)
+
+
+def magnitude(problem: Problem, weights: Vector) -> float:
+    """Sum of the sizes of the objective's terms: what a relative gap is relative to.
+
+    The objective itself may be 0 by cancellation. At least 1e-6, a hundredth of a basis point.
+    """
+    cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
+    risk = 0.5 * problem.gamma * variance(problem, weights)
+    return float(max(np.abs(problem.mu) @ np.abs(weights) + risk + cost, 1e-6))
+
+
+def exposures(problem: Problem, weights: Vector) -> Vector:
+    """(n_groups,) sum of the weights in each group."""
+    return np.bincount(problem.groups, weights=weights, minlength=problem.group_low.size)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The constraint set that is really imposed today: the problem's, where reachable.
+
+    low, high       : (n,) box on the weights: bounds and trade caps together
+    total_low, total_high : interval of sum w, that is of 1 - cash
+    group_low, group_high : (n_groups,)
+    tau, variance   : caps on sum |d| and on w'Sigma w
+    """
+
+    low: Vector
+    high: Vector
+    total_low: float
+    total_high: float
+    group_low: Vector
+    group_high: Vector
+    tau: float
+    variance: float
+
+    def with_(self, **changes: object) -> "Limits":
+        """A copy with some limits changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Duals:
+    """Prices of the constraints at the optimum, in objective per unit of the limit.
+
+    budget   : of sum w (> 0: fully invested binds; < 0: the upper end of cash binds)
+    group    : (n_groups,) of the exposures (> 0 upper end, < 0 lower end)
+    turnover : >= 0, of sum |d|
+    variance : >= 0, of w'Sigma w / 2
+    """
+
+    budget: float
+    group: Vector
+    turnover: float
+    variance: float
+
+    @classmethod
+    def none(cls, n_groups: int) -> "Duals":
+        """Nothing binds."""
+        return cls(0.0, np.zeros(n_groups), 0.0, 0.0)
