@@ -1,1 +1,1 @@
-"""The HTML report."""
+"""The immutable report: one self-contained HTML page, drawn from plain tables."""

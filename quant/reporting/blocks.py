@@ -1,0 +1,134 @@
+"""What a section is made of: values that the template knows how to print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One table cell; `css` is one of the classes of style.css, `tip` a native tooltip."""
+
+    text: str
+    css: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph: kind is lead, note, warning or empty."""
+
+    kind_of: ClassVar[str] = "text"
+    text: str
+    kind: str = "lead"
+    topic: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict: a headline, its reasons, and a tone (good, fair, bad, none)."""
+
+    kind_of: ClassVar[str] = "verdict"
+    headline: str
+    sentences: tuple[str, ...]
+    tone: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart drawn twice, for wide and for narrow screens; both are safe markup."""
+
+    kind_of: ClassVar[str] = "figure"
+    title: str
+    wide: Markup
+    narrow: Markup
+    caption: str = ""
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Blocks side by side where there is room."""
+
+    kind_of: ClassVar[str] = "grid"
+    blocks: tuple["Block", ...]
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """A table. The first `texts` columns are left-aligned text, the others numbers.
+
+    foot : how the numbers are computed
+    fold : closed until opened
+    """
+
+    kind_of: ClassVar[str] = "table"
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    foot: str = ""
+    texts: int = 1
+    fold: bool = False
+    css: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One big number with its name and its comparison."""
+
+    name: str
+    value: str
+    detail: str
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A row of big numbers."""
+
+    kind_of: ClassVar[str] = "tiles"
+    tiles: tuple[Tile, ...]
+    foot: str = ""
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of sentences."""
+
+    kind_of: ClassVar[str] = "items"
+    title: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """Text as it stands (config, command)."""
+
+    kind_of: ClassVar[str] = "verbatim"
+    title: str
+    text: str
+    fold: bool = False
+
+
+Block = Text | Answer | Figure | Grid | Tabular | Tiles | Items | Verbatim
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page."""
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...] = field(default_factory=tuple)
+
+
+def cells(values: Sequence[object], css: str = "") -> tuple[Cell, ...]:
+    """Plain cells from texts; cells pass through."""
+    return tuple(v if isinstance(v, Cell) else Cell(str(v), css) for v in values)
+
+
+def empty(what: str) -> Text:
+    """The sentence that stands where there is nothing to show."""
+    return Text(f"{what}.", kind="empty")

@@ -1,0 +1,1 @@
+"""SVG drawing without a library: scales, canvas, marks; `reporting.figures` is the front."""

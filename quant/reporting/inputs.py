@@ -1,0 +1,132 @@
+"""What a report is drawn from: plain frames and the facts of the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from quant.core.errors import ReportError
+from quant.core.types import Frame
+
+# columns a frame must have when it is not empty; see quant/core/tables.py for units
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "nav": ("book", "date", "nav", "cash", "cost", "fee", "turnover", "rf", "n_held"),
+    "metrics": ("book", "metric", "unit", "value"),
+    "fills": ("date", "symbol", "ordered", "shares", "price", "notional", "cost", "fee", "reason"),
+    "weights": ("date", "symbol", "weight"),
+    "solves": (
+        *("date", "status", "solver", "violation", "gap", "turnover", "tau", "tau_eff", "vol"),
+        *("vol_target", "vol_reached", "cash", "vol_binds", "turnover_binds", "group_binds"),
+        *("relaxed", "n_names", "n_held", "reason"),
+    ),
+    "alpha": ("date", "symbol", "score", "alpha", "fold"),
+    "ic": ("date", "ic", "rank_ic"),
+    "quantiles": ("bucket", "mean_bp"),
+    "decay": ("lag", "rank_ic"),
+    "members": ("asof", "effective", "symbol", "rank", "adv", "price"),
+    "universe_counts": ("asof", "rule", "count"),
+    "quality": ("date", "symbol", "check", "severity", "value", "detail"),
+    "notes": ("topic", "text"),
+    "folds": (
+        *("fold", "model", "train_start", "train_end", "label_end", "predict_start"),
+        *("predict_end", "rows", "seed"),
+    ),
+    "cpcv": ("model", "split", "path", "test_groups", "ic", "icir", "sharpe"),
+    "calibration": ("fold", "bin", "score", "realised", "alpha", "rows"),
+    "membership": ("date", "symbol", "group_id"),
+    "benchmark": ("date", "name", "close", "total_return"),
+}
+
+
+@dataclass(frozen=True)
+class ReportMeta:
+    """The facts of the run.
+
+    start, end       : first and last session of the evaluated window
+    periods_per_year : 252 (US) or 243 (CN); annualises what the report itself derives
+    horizon          : sessions from a score to the end of its label
+    lambda1          : linear cost rate, fraction of traded value; splits the cost when known
+    group_cap        : largest exposure of one group, fraction of NAV; None = not stated
+    conventions      : sentences, printed one by one
+    started          : when the run began, as text; part of the bytes
+    """
+
+    title: str
+    region: str
+    currency: str
+    sprint: str
+    git_sha: str
+    config_hash: str
+    run_id: str
+    seed: int
+    provider: str
+    simulated: bool
+    start: date
+    end: date
+    periods_per_year: int
+    started: str
+    conventions: tuple[str, ...] = ()
+    config_yaml: str = ""
+    command: str = ""
+    model_seeds: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    benchmark_label: str = "Equal-weight universe"
+    horizon: int = 21
+    lambda1: float | None = None
+    group_cap: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise ReportError(
+                f"report window {self.start} to {self.end} runs backwards; "
+                "give the first session before the last."
+            )
+        if self.periods_per_year <= 0:
+            raise ReportError(
+                f"periods_per_year is {self.periods_per_year}; it has to be positive: "
+                "252 for us, 243 for cn."
+            )
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything that the page shows. Any frame may be empty: its section then says so.
+
+    The frames follow quant/core/tables.py; beyond those tables:
+    ic        : (date, ic, rank_ic) one row a session that has labels
+    quantiles : (bucket, mean_bp) bucket 1 = lowest score; mean residual return, bp over the
+                horizon; optional se_bp, the standard error of the mean
+    decay     : (lag, rank_ic) lag in sessions between score and the start of the return
+    quality   : the QUALITY table itself; the page summarises it
+    """
+
+    meta: ReportMeta
+    nav: Frame = field(default_factory=pd.DataFrame)
+    metrics: Frame = field(default_factory=pd.DataFrame)
+    fills: Frame = field(default_factory=pd.DataFrame)
+    weights: Frame = field(default_factory=pd.DataFrame)
+    solves: Frame = field(default_factory=pd.DataFrame)
+    alpha: Frame = field(default_factory=pd.DataFrame)
+    ic: Frame = field(default_factory=pd.DataFrame)
+    quantiles: Frame = field(default_factory=pd.DataFrame)
+    decay: Frame = field(default_factory=pd.DataFrame)
+    members: Frame = field(default_factory=pd.DataFrame)
+    universe_counts: Frame = field(default_factory=pd.DataFrame)
+    quality: Frame = field(default_factory=pd.DataFrame)
+    notes: Frame = field(default_factory=pd.DataFrame)
+    folds: Frame = field(default_factory=pd.DataFrame)
+    cpcv: Frame = field(default_factory=pd.DataFrame)
+    calibration: Frame = field(default_factory=pd.DataFrame)
+    membership: Frame = field(default_factory=pd.DataFrame)
+    benchmark: Frame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        for name, columns in COLUMNS.items():
+            frame = getattr(self, name)
+            missing = [c for c in columns if c not in frame.columns]
+            if len(frame) and missing:
+                raise ReportError(
+                    f"report frame {name} lacks {missing}; it needs {list(columns)}: "
+                    "pass the whole table, or an empty frame to leave its section out."
+                )

@@ -1,0 +1,25 @@
+"""The sections of the report, in order. To add one: write its `build`, list it here."""
+
+from collections.abc import Callable
+
+from quant.reporting.blocks import Section
+from quant.reporting.inputs import ReportInputs
+from quant.reporting.sections import (
+    answer,
+    data,
+    performance,
+    portfolio,
+    reproduce,
+    signal,
+    trading,
+)
+
+SECTIONS: list[Callable[[ReportInputs], Section]] = [
+    answer.build,
+    performance.build,
+    signal.build,
+    portfolio.build,
+    trading.build,
+    data.build,
+    reproduce.build,
+]

@@ -1,0 +1,139 @@
+"""Limits of the optimizer: risk against target, what bound, what had to give, how it was solved."""
+
+import numpy as np
+import pandas as pd
+
+from quant.core.types import Frame
+from quant.reporting import series as of
+from quant.reporting.blocks import Block, Cell, Tabular, Text, cells, empty
+from quant.reporting.figures import Line, Lines, figure
+from quant.reporting.formats import count, day, number, percent
+from quant.reporting.inputs import ReportInputs
+from quant.reporting.lookup import book, stamp
+
+REALISED = 63  # sessions
+SHOWN = 250  # relaxations listed
+LIMITS = (
+    ("vol_binds", "Volatility cap"),
+    ("turnover_binds", "Turnover cap"),
+    ("group_binds", "Group caps"),
+    ("relaxed", "Something relaxed"),
+)
+
+
+def volatility(inputs: ReportInputs) -> Block:
+    """Ex-ante volatility, its target, and what was realised."""
+    if len(inputs.solves) < 2:
+        return empty("There are no solved rebalances, so no ex-ante volatility")
+    solves = inputs.solves.sort_values("date").set_index("date")
+    nav = book(inputs, "portfolio")["nav"]
+    if len(nav) > REALISED + 1:
+        daily = of.returns(nav)
+        real = of.rolling_vol(daily, REALISED, inputs.meta.periods_per_year)
+        real = real.reindex(solves.index).to_numpy(float)
+    else:
+        real = np.full(len(solves), np.nan)
+    lines = [
+        Line("Ex ante", solves["vol"].to_numpy(float), 0),
+        Line(f"Realised, {REALISED} sessions", real, 1),
+        Line("Target", solves["vol_target"].to_numpy(float), 2, step=True),
+    ]
+    chart = Lines(
+        "Volatility: ex ante, target, realised",
+        solves.index.to_numpy(),
+        [x for x in lines if np.isfinite(x.values).any()],
+        lambda v: percent(v, 0),
+        base=0.0,
+        last_form=percent,
+    )
+    return figure(
+        "vol",
+        chart,
+        "Ex ante: of the solved weights under the risk model, annualised. Target: the cap the "
+        "optimizer was given; where it could not be reached in one day, the excess is listed "
+        "below as a relaxation.",
+        height=260,
+        stamp=stamp(inputs),
+    )
+
+
+def binding(inputs: ReportInputs) -> Block:
+    """How often each limit bound, by year."""
+    solves = inputs.solves
+    if not len(solves):
+        return empty("There are no solved rebalances, so no limits that bind")
+    rows = [_share("All", solves)]
+    for year, part in solves.groupby(pd.DatetimeIndex(solves["date"]).year):
+        rows.append(_share(str(year), part))
+    return Tabular(
+        "How often limits bind, share of rebalances",
+        ("", "Rebalances", *(label for _, label in LIMITS), "Turnover", "Names held"),
+        tuple(rows),
+        "A limit binds where the solution lies on it (solves table). Turnover: mean two-way "
+        "turnover of a rebalance. Names held: mean.",
+    )
+
+
+def _share(name: str, part: Frame) -> tuple[Cell, ...]:
+    values = [Cell(name), Cell(count(len(part)))]
+    for column, _ in LIMITS:
+        share = float(part[column].astype(float).mean())
+        step = f"p{min(4, int(share * 4) + 1)}" if share > 0 else ""
+        values.append(Cell(percent(share, 0), step))
+    values.append(Cell(percent(part["turnover"].mean())))
+    values.append(Cell(count(part["n_held"].mean())))
+    return tuple(values)
+
+
+def relaxations(inputs: ReportInputs) -> list[Block]:
+    """Which limits had to give, when and why."""
+    solves = inputs.solves
+    if not len(solves):
+        return []
+    loose = solves[solves["relaxed"].astype(bool)].sort_values("date")
+    if not len(loose):
+        return [Text("No limit had to be relaxed at any rebalance.")]
+    rows = tuple(
+        cells(
+            (
+                day(r.date),
+                Cell(str(r.reason or "no reason given"), "long"),
+                percent(r.tau),
+                percent(r.tau_eff),
+                percent(r.vol_target),
+                percent(r.vol_reached),
+            )
+        )
+        for r in loose.head(SHOWN).itertuples()
+    )
+    more = f" The first {SHOWN} of {len(loose)} are listed." if len(loose) > SHOWN else ""
+    return [
+        Tabular(
+            f"Relaxations: {len(loose):,} of {len(solves):,} rebalances, with reasons",
+            ("Date", "Reason", "Turnover cap", "used", "Volatility cap", "reached"),
+            rows,
+            "Hardest first: physical limits, group caps, volatility, turnover; what can not be "
+            f"reached in one day is traded towards as far as the physical limits allow.{more}",
+            texts=2,
+            fold=True,
+        )
+    ]
+
+
+def solvers(inputs: ReportInputs) -> Block:
+    """One sentence on how the problems were solved."""
+    solves = inputs.solves
+    if not len(solves):
+        return empty("No optimizer was run")
+    status = solves.groupby(["solver", "status"]).size()
+    parts = [f"{s} {t}: {n:,}" for (s, t), n in status.items()]
+    worst, gap = solves["violation"].max(), solves["gap"].max()
+    return Text(
+        f"Solved by {'; '.join(parts)}. Audited after every solve: largest violation "
+        f"{_tiny(worst)} against the limits that were reachable, largest gap {_tiny(gap)}.",
+        "note",
+    )
+
+
+def _tiny(value: float) -> str:
+    return number(value, 0) if pd.isna(value) else f"{value:.1e}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,89 @@
+"""How the model was trained and chosen: walk-forward folds and combinatorial paths."""
+
+from quant.reporting.blocks import Block, Tabular, cells, empty
+from quant.reporting.figures import Strips, figure
+from quant.reporting.formats import count, day, number
+from quant.reporting.inputs import ReportInputs
+from quant.reporting.lookup import stamp
+
+OPEN_ROWS = 16  # a longer table starts closed
+
+
+def cpcv(inputs: ReportInputs) -> list[Block]:
+    """Distribution over the paths of combinatorial purged cross-validation."""
+    frame = inputs.cpcv
+    if not len(frame):
+        return [empty("No combinatorial cross-validation was run")]
+    paths = frame.groupby(["model", "path"])[["ic", "icir", "sharpe"]].mean().reset_index()
+    models = sorted(frame["model"].unique())
+    strong = [paths.loc[paths["model"] == m, "ic"].to_numpy(float) for m in models]
+    faint = [frame.loc[frame["model"] == m, "ic"].to_numpy(float) for m in models]
+    chart = Strips(
+        "Cross-validation: rank IC of each path", models, strong, faint, lambda v: number(v, 3)
+    )
+    drawn = figure(
+        "cpcv",
+        chart,
+        "Strong dots: the mean of each backtest path; faint dots: its test blocks; the bar: mean "
+        "of the paths. CPCV trains on the future of its test blocks, so it only chooses between "
+        "models; nothing of it enters the backtest.",
+        height=280,
+        half=True,
+        stamp=stamp(inputs),
+    )
+    rows = []
+    for model in models:
+        mine = paths[paths["model"] == model]
+        row = [model, count(len(mine)), count((frame["model"] == model).sum())]
+        row += [number(v, 3) for v in (mine["ic"].mean(), mine["ic"].min(), mine["ic"].max())]
+        row += [number(mine["icir"].mean()), number(mine["sharpe"].mean())]
+        row.append(number(mine["sharpe"].std()))
+        rows.append(cells(row))
+    table = Tabular(
+        "Cross-validation by model",
+        (
+            *("Model", "Paths", "Test blocks", "IC", "lowest", "highest", "ICIR", "Sharpe"),
+            "sd of Sharpe",
+        ),
+        tuple(rows),
+        "Each path averages its test blocks; the columns are means over paths. Training labels "
+        "that overlap a test block are purged, and an embargo follows its last label.",
+    )
+    return [drawn, table]
+
+
+def folds(inputs: ReportInputs) -> list[Block]:
+    """Training windows and seeds of every refit."""
+    frame = inputs.folds
+    if not len(frame):
+        return [empty("There are no walk-forward refits")]
+    rows = [
+        cells(
+            (
+                f.fold,
+                f.model,
+                day(f.train_start),
+                day(f.train_end),
+                day(f.label_end),
+                day(f.predict_start),
+                day(f.predict_end),
+                count(f.rows),
+                f.seed,
+            )
+        )
+        for f in frame.sort_values(["fold", "model"]).itertuples()
+    ]
+    refits = frame["fold"].nunique()
+    return [
+        Tabular(
+            f"Walk-forward refits and seeds ({refits} refits, {len(rows)} models)",
+            (
+                *("Fold", "Model", "Train from", "to", "Last label known", "Predict from", "to"),
+                *("Rows", "Seed"),
+            ),
+            tuple(rows),
+            "A refit uses labels known before its first prediction, and predicts until the next.",
+            texts=7,
+            fold=len(rows) > OPEN_ROWS,
+        )
+    ]

@@ -1,0 +1,292 @@
+"""Synthetic inputs of every shape that a report can meet."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from quant.core.seeds import generator
+from quant.reporting.inputs import ReportInputs, ReportMeta
+
+GROUPS = ("Energy", "Financials", "Health Care", "Industrials", "Technology", "Utilities")
+
+
+def meta(**changes) -> ReportMeta:
+    base = ReportMeta(
+        title="Sprint 0 baseline, US",
+        region="us",
+        currency="USD",
+        sprint="s0",
+        git_sha="a19de4d",
+        config_hash="5e0c1a7b9f24",
+        run_id="20260102T030405Z-1",
+        seed=42,
+        provider="sim",
+        simulated=True,
+        start=date(2012, 1, 3),
+        end=date(2019, 12, 31),
+        periods_per_year=252,
+        started="2026-01-02T03:04:05Z",
+        conventions=("Sharpe: excess of cash, ddof 1, annualised with 252.",),
+        config_yaml="region: us\nseed: 42\n",
+        command="uv run --locked python -m quant.main region=us stage=e2e",
+        model_seeds={"ridge": 7, "lightgbm": 1234567},
+        versions={"python": "3.11.9", "numpy": "2.3.1"},
+        lambda1=5e-4,
+        group_cap=0.25,
+    )
+    return replace(base, **changes)
+
+
+def empty() -> ReportInputs:
+    return ReportInputs(meta=meta())
+
+
+def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
+    """Every frame filled, from one seeded stream."""
+    rng = generator(42, "report sample")
+    dates = pd.bdate_range("2012-01-03", periods=int(years * 252))
+    symbols = np.array([f"N{i:03d}" for i in range(names)], dtype=object)
+    base = meta(end=dates[-1].date(), start=dates[0].date())
+    market = rng.standard_t(4, dates.size) * 0.007 + 0.0004
+    daily = {
+        "portfolio": 0.65 * market + rng.normal(0.00012, 0.002, dates.size),
+        "benchmark": market + rng.normal(0, 0.0005, dates.size),
+    }
+    nav = pd.concat([_nav(b, dates, r, rng) for b, r in daily.items()])
+    inputs = ReportInputs(
+        meta=base,
+        nav=nav.reset_index(drop=True),
+        metrics=metrics(),
+        fills=_fills(dates, symbols, rng),
+        benchmark=pd.DataFrame(
+            {
+                "date": dates,
+                "name": "SPY",
+                "close": 130 * np.cumprod(1 + market * 0.9),
+                "total_return": True,
+            }
+        ),
+        **_held(dates, symbols, rng),
+        **_signal(dates, rng),
+        **_universe(dates, symbols, rng),
+    )
+    return replace(inputs, **changes)
+
+
+def metrics() -> pd.DataFrame:
+    rows = [
+        ("portfolio", "ann_return", "decimal", 0.0915),
+        ("portfolio", "ann_vol", "decimal", 0.1137),
+        ("portfolio", "sharpe", "ratio", 0.74),
+        ("portfolio", "sharpe_gross", "ratio", 0.91),
+        ("portfolio", "psr", "probability", 0.981),
+        ("portfolio", "dsr", "probability", 0.86),
+        ("portfolio", "n_trials", "count", 12.0),
+        ("portfolio", "max_drawdown", "decimal", -0.171),
+        ("portfolio", "turnover_ann", "ratio", 6.4),
+        ("portfolio", "cost_bp_ann", "bp", 74.0),
+        ("portfolio", "beta", "ratio", 0.66),
+        ("portfolio", "active_return", "decimal", -0.0081),
+        ("portfolio", "active_return_lo", "decimal", -0.041),
+        ("portfolio", "active_return_hi", "decimal", 0.026),
+        ("portfolio", "tracking_error", "decimal", 0.062),
+        ("portfolio", "information_ratio", "ratio", -0.13),
+        ("portfolio", "skew", "ratio", -0.41),
+        ("portfolio", "kurtosis", "ratio", 6.8),
+        ("benchmark", "ann_return", "decimal", 0.0996),
+        ("benchmark", "ann_vol", "decimal", 0.161),
+        ("benchmark", "sharpe", "ratio", 0.58),
+        ("benchmark", "max_drawdown", "decimal", -0.262),
+        ("benchmark", "turnover_ann", "ratio", 0.9),
+        ("benchmark", "cost_bp_ann", "bp", 5.0),
+        ("SPY", "ann_return", "decimal", 0.102),
+        ("SPY", "sharpe", "ratio", 0.61),
+        ("alpha", "ic", "correlation", 0.021),
+        ("alpha", "ic_t", "ratio", 2.4),
+        ("alpha", "rank_ic", "correlation", 0.034),
+        ("alpha", "rank_ic_t", "ratio", 3.6),
+    ]
+    return pd.DataFrame(rows, columns=["book", "metric", "unit", "value"])
+
+
+def _nav(book, dates, daily, rng):
+    share = np.clip(0.18 + 0.1 * np.sin(np.arange(dates.size) / 300), 0, 1)
+    held = rng.integers(180, 240, dates.size)
+    nav = 1e7 * np.cumprod(1 + daily)
+    active = rng.exponential(0.02, dates.size) * (np.arange(dates.size) % 5 == 0)
+    return pd.DataFrame(
+        {
+            "book": book,
+            "date": dates,
+            "nav": nav,
+            "cash": share * nav,
+            "cost": active * nav * 6e-4,
+            "fee": active * nav * 1e-4,
+            "turnover": active,
+            "rf": 0.01 / 252,
+            "n_held": held,
+        }
+    )
+
+
+def _fills(dates, symbols, rng):
+    days = np.repeat(dates[::5], symbols.size // 2)
+    n = days.size
+    who = np.concatenate([rng.permutation(symbols)[: symbols.size // 2] for _ in dates[::5]])
+    ordered = np.round(rng.normal(0, 300, n))
+    reason = rng.choice(["", "ADV cap", "suspended", "limit up"], n, p=[0.95, 0.03, 0.01, 0.01])
+    part = np.where(reason == "", 1.0, np.where(reason == "ADV cap", 0.5, 0.0))
+    price = rng.lognormal(3.5, 0.5, n)
+    shares = np.round(ordered * part)
+    notional = shares * price
+    cost = 5e-4 * np.abs(notional) + 2e-9 * notional**2
+    columns = {"date": days, "symbol": who, "ordered": ordered, "shares": shares, "price": price}
+    columns |= {"notional": notional, "cost": cost, "fee": 1e-4 * np.abs(notional)}
+    return pd.DataFrame(columns | {"reason": reason})
+
+
+def _held(dates, symbols, rng):
+    ends = pd.Series(dates, index=dates).groupby(dates.to_period("M")).last().to_numpy()
+    raw = rng.gamma(1.2, 1.0, (ends.size, symbols.size))
+    raw = 0.82 * raw / raw.sum(axis=1, keepdims=True)
+    weights = pd.DataFrame(
+        {
+            "date": np.repeat(ends, symbols.size),
+            "symbol": np.tile(symbols, ends.size),
+            "weight": raw.ravel(),
+        }
+    )
+    group = np.array([GROUPS[i % len(GROUPS)] for i in range(symbols.size)], dtype=object)
+    membership = weights[["date", "symbol"]].assign(
+        industry_id="x", group_id=np.tile(group, ends.size)
+    )
+    membership = membership[rng.random(len(membership)) > 0.02]
+    days = dates[::5]
+    n = days.size
+    relaxed = rng.random(n) < 0.04
+    solves = pd.DataFrame(
+        {
+            "date": days,
+            "status": "optimal",
+            "solver": np.where(np.arange(n) % 9 == 0, "clarabel", "sifting"),
+            "objective": rng.normal(0.01, 0.001, n),
+            "violation": rng.random(n) * 1e-9,
+            "gap": rng.random(n) * 1e-8,
+            "turnover": rng.random(n) * 0.2,
+            "tau": 0.2,
+            "tau_eff": np.where(relaxed, 0.31, 0.2),
+            "vol": 0.115 + 0.008 * np.sin(np.arange(n) / 20),
+            "vol_target": 0.12,
+            "vol_reached": np.where(relaxed, 0.128, 0.12),
+            "cash": 0.2,
+            "vol_binds": rng.random(n) < 0.4,
+            "turnover_binds": rng.random(n) < 0.2,
+            "group_binds": rng.random(n) < 0.1,
+            "relaxed": relaxed,
+            "n_names": 800,
+            "n_held": 210,
+            "rounds": 3,
+            "reason": np.where(relaxed, "turnover: tau 0.20 < smallest feasible 0.31", ""),
+        }
+    )
+    return {"weights": weights, "membership": membership, "solves": solves}
+
+
+def _signal(dates, rng):
+    n = dates.size
+    rank = rng.normal(0.03, 0.12, n)
+    folds = [
+        {
+            "fold": i,
+            "model": m,
+            "train_start": dates[0],
+            "train_end": dates[100 * i + 99],
+            "label_end": dates[100 * i + 99],
+            "predict_start": dates[100 * i + 100],
+            "predict_end": dates[min(100 * i + 199, n - 1)],
+            "rows": 10_000 * (i + 1),
+            "seed": 11 + i,
+        }
+        for i in range(4)
+        for m in ("ridge", "lightgbm")
+    ]
+    cpcv = [
+        (m, s, p, f"{p},{s}", rng.normal(0.03, 0.02), rng.normal(0.3, 0.1), rng.normal(1, 0.4))
+        for m in ("ridge", "lightgbm")
+        for s in range(6)
+        for p in range(5)
+    ]
+    score = np.linspace(-2, 2, 10)
+    bins = [
+        (f, b, score[b], 8e-4 * score[b] + rng.normal(0, 4e-4), 8e-4 * score[b], 900)
+        for f in range(3)
+        for b in range(10)
+    ]
+    return {
+        "alpha": pd.DataFrame(
+            {
+                "date": dates[:50],
+                "symbol": "N000",
+                "score": 0.1,
+                "alpha": 1e-4,
+                "fold": 0,
+            }
+        ),
+        "ic": pd.DataFrame({"date": dates, "ic": rank * 0.7, "rank_ic": rank}),
+        "quantiles": pd.DataFrame(
+            {"bucket": range(1, 11), "mean_bp": np.linspace(-24, 29, 10), "se_bp": 6.0}
+        ),
+        "decay": pd.DataFrame(
+            {"lag": [0, 1, 5, 10, 21, 42, 63], "rank_ic": 0.034 * 0.97 ** np.arange(7)}
+        ),
+        "folds": pd.DataFrame(folds),
+        "cpcv": pd.DataFrame(
+            cpcv, columns=["model", "split", "path", "test_groups", "ic", "icir", "sharpe"]
+        ),
+        "calibration": pd.DataFrame(
+            bins, columns=["fold", "bin", "score", "realised", "alpha", "rows"]
+        ),
+    }
+
+
+def _universe(dates, symbols, rng):
+    ends = pd.Series(dates, index=dates).groupby(dates.to_period("M")).last().to_numpy()
+    keep = rng.random((ends.size, symbols.size)) > 0.03
+    row, column = np.nonzero(keep)
+    members = pd.DataFrame(
+        {
+            "asof": ends[row],
+            "effective": ends[row],
+            "symbol": symbols[column],
+            "rank": column,
+            "adv": rng.lognormal(16, 1, row.size),
+            "price": 20.0,
+        }
+    )
+    rules = {"listed": 1500, "price": 1400, "history": 1200, "liquid": 900, "members": 800}
+    counts = [(a, r, n + i) for i, a in enumerate(ends) for r, n in rules.items()]
+    return {
+        "members": members,
+        "universe_counts": pd.DataFrame(counts, columns=["asof", "rule", "count"]),
+        "quality": pd.DataFrame(
+            {
+                "date": dates[:6],
+                "symbol": symbols[:6],
+                "check": ["stale price", "impossible move"] * 3,
+                "severity": ["warning", "error"] * 3,
+                "value": 1.0,
+                "detail": "5 sessions",
+            }
+        ),
+        "notes": pd.DataFrame(
+            {
+                "topic": ["simulated", "survivorship"],
+                "text": [
+                    "Prices come from the embedded market, seed 42.",
+                    "The source has no delisted names: returns are biased upwards.",
+                ],
+            }
+        ),
+    }
