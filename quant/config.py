@@ -170,6 +170,7 @@ class WalkForward:
     max_train_years: float = 10.0
     row_step: int = 5  # every so many sessions train: 21-session labels overlap
     calibration_min_dates: int = 252  # sessions of known out-of-sample scores before alphas count
+    calibration_bins: int = 20  # score quantiles of the calibration curve
 
     def __post_init__(self) -> None:
         require("model2.walk_forward.retrain_every", self.retrain_every, 1, 2520, "sessions")
@@ -201,7 +202,7 @@ class Model2:
     """Stock alphas."""
 
     models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm"])
-    ridge_penalty: float = 1.0  # of the mean diagonal of X'X
+    ridge_penalty: float = 0.1  # added to X'X / n, in units of its mean diagonal
     threads: int = 2
     label: Label = field(default_factory=Label)
     cpcv: Cpcv = field(default_factory=Cpcv)

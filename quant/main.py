@@ -36,7 +36,7 @@ def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | Non
     status = "FAILED"
     try:
         runlog.describe(tracker, config, facts)
-        outcomes = execute(order, config, facts, done=lambda o: runlog.track(tracker, o))
+        outcomes = execute(order, config, done=lambda o: runlog.track(tracker, o))
         publish(outcomes, config.region.name, Path(config.paths.data))
         report = runlog.finish(tracker, config, facts, outcomes)
         status = "FINISHED"

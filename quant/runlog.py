@@ -1,7 +1,6 @@
 """What one run writes about itself: facts, log, tracked numbers and artifacts."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,32 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from quant.config import Config, config_hash, resolved
-from quant.config_paths import PROJECT
-from quant.core import logs, sources
+from quant.core import git, logs, sources
 from quant.core.seeds import derive
+from quant.stages.evaluate import market_id
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
-
-
-def git_sha() -> str:
-    """Short sha of the checkout, `-dirty` where tracked files differ, `nogit` outside one."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        sha = git("rev-parse", "--short", "HEAD")
-        return f"{sha}-dirty" if git("status", "--porcelain", "--untracked-files=no") else sha
-    except (OSError, subprocess.CalledProcessError):
-        return "nogit"
 
 
 def facts(config: Config, folder: Path) -> dict[str, Any]:
     """What is known of a run before it starts."""
     digest = config_hash(config)
-    sha = git_sha()
+    sha = git.sha()
     return {
         "stamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"),
         "name": f"{config.sprint}-{config.region.name}-{config.data.provider}-{digest}",
@@ -97,6 +81,19 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
     tracker.text(json.dumps(hashes, indent=1), f"hashes/{name}.json")
 
 
+def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """The line of the trial ledger that this run's evaluation makes."""
+    return {
+        "market": market_id(config),
+        "config_hash": known["config_hash"],
+        "sharpe_period": outcome.metrics["portfolio.sharpe_period"],
+        "n_obs": outcome.metrics["portfolio.n_obs"],
+        "name": known["name"],
+        "git_sha": known["git_sha"],
+        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
 # tables small enough to look at inside a tracked run
 SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "universe_counts", "notes")
 
@@ -117,7 +114,7 @@ def finish(
         if outcome.stage.name == "model2":
             tracker.artifact(folder / "models", "models")
         if outcome.stage.name == "evaluate":
-            trials.record(Path(config.paths.trials), trials.row(config, known, outcome.metrics))
+            trials.record(Path(config.paths.trials), trial(config, known, outcome))
         if outcome.stage.name == "report":
             place = (
                 Path(config.paths.reports)
@@ -125,7 +122,11 @@ def finish(
             )
             html = outcome.result.path("report.html").read_text()
             report = write.write(
-                html, place, known["git_sha"], known["config_hash"], tracker.run_id
+                html,
+                Path(config.paths.reports) / name,
+                known["git_sha"],
+                known["config_hash"],
+                tracker.run_id,
             )
             tracker.artifact(report, "report")
             logs.event(f"report: {report}", report=str(report))

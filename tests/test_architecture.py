@@ -10,7 +10,7 @@ from quant.core import sources
 ROOT = Path(__file__).resolve().parents[1] / "quant"
 # from top to bottom; a room may import those after it in the list
 HOUSE = (
-    "main", "runlog", "stages", "tracking", "config", "manual", "config_paths", "governance",
+    "main", "manual", "runlog", "stages", "tracking", "config", "config_paths", "governance",
     "reporting", "rl", "backtest", "execution", "optimizer", "costs", "risk", "model1", "model2",
     "features", "evaluation", "data", "market", "core",
 )  # fmt: skip

@@ -5,7 +5,7 @@ schema below, rows sorted by key. `extra` admits further columns of one type (fe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -286,6 +286,9 @@ SOLVES = table(
     strings("reason"),
     key=("date",),
 )
+# the optimizer alone, every wish filled; `decisions` are those of the real book
+IDEAL_SOLVES = replace(SOLVES, name="ideal_solves")
+DECISIONS = replace(TARGETS, name="decisions")
 WEIGHTS = table("weights", dates("date"), strings("symbol"), doubles("weight"), key=DAY)
 # shares: raw, signed; price: raw; notional, cost, fee: money; reason: why not filled in full
 FILLS = table(
@@ -306,7 +309,16 @@ NAV = table(
     key=("book", "date"),
 )
 
+INSTRUMENTS = table("instruments", strings("symbol"), dates("first", "last"), key=("symbol",))
+# the recorded decisions replayed in Qlib: money, and its distance from the ledger in bp of NAV
+QLIB_NAV = table("qlib_nav", dates("date"), doubles("nav", "ledger", "apart_bp"), key=("date",))
+
 # -- evaluation -----------------------------------------------------------------------------
 METRICS = table(
     "metrics", strings("book", "metric", "unit"), doubles("value"), key=("book", "metric")
 )
+# rank IC of the score with the realised residual return, by date of the score
+IC = table("ic", dates("date"), doubles("ic", "rank_ic"), integers("n"), key=("date",))
+# mean residual return over the horizon, bp, by score quantile (1 = lowest)
+QUANTILES = table("quantiles", integers("bucket"), doubles("mean_bp", "se_bp"), key=("bucket",))
+DECAY = table("decay", integers("lag"), doubles("rank_ic"), key=("lag",))

@@ -20,7 +20,7 @@ class Context:
 
     scratch : an empty folder; files named in `Stage.files` are written there
     metrics : numbers a stage wants tracked; they are stored with its result
-    facts   : what only the report needs: run id, hashes, the resolved settings
+    private : what `Stage.private` gave: paths and handles that decide no result
     """
 
     region: str
@@ -28,14 +28,21 @@ class Context:
     scratch: Path
     tick: Callable[[str], Callable[[int, int], None]]
     metrics: dict[str, float] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    private: Any = None
 
 
 class Inputs(Mapping[str, Frame]):
     """The tables a stage needs, read when asked for and not kept."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], Frame]]):
+    def __init__(
+        self, readers: Mapping[str, Callable[[], Frame]], folders: Mapping[str, Path] | None = None
+    ):
         self._readers = readers
+        self._folders = folders or {}
+
+    def file(self, table: str, name: str) -> Path:
+        """Path of the file or folder `name` that was stored with `table`."""
+        return self._folders[table] / name
 
     def __getitem__(self, name: str) -> Frame:
         return self._readers[name]()
@@ -45,6 +52,10 @@ class Inputs(Mapping[str, Frame]):
 
     def __len__(self) -> int:
         return len(self._readers)
+
+
+def nothing(config: "Config") -> None:
+    """A stage that needs no paths."""
 
 
 def no_digest(config: "Config") -> str:
@@ -57,6 +68,7 @@ class Stage:
     """One room's wiring: what it needs, what it makes, which settings decide it.
 
     settings : the slice of the configuration that enters the key, a dataclass or a dict of them
+    private  : what a stage may use though it decides no result: paths, handles
     external : digest of what lies outside (the user's files, the trial ledger)
     files    : names of files or folders left in the scratch folder
     """
@@ -67,6 +79,7 @@ class Stage:
     settings: Callable[["Config"], Any]
     run: Callable[[Any, Inputs, Context], Mapping[str, Frame]]
     files: tuple[str, ...] = ()
+    private: Callable[["Config"], Any] = nothing
     external: Callable[["Config"], str] = no_digest
     module: str = ""
 

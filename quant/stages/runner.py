@@ -62,13 +62,11 @@ def key(stage: Stage, config: "Config", inputs: Mapping[str, str]) -> tuple[str,
 def execute(
     stages: list[Stage],
     config: "Config",
-    facts: Mapping[str, Any],
     done: Callable[[Outcome], None],
 ) -> list[Outcome]:
     """Run `stages` in order; each is skipped where its key is stored already.
 
-    facts : what only the report needs; not part of any key
-    done  : called after each stage (tracking)
+    done : called after each stage (tracking)
     """
     store = Store(Path(config.paths.store))
     holder: dict[str, Result] = {}
@@ -80,7 +78,7 @@ def execute(
         skipped = result is not None
         if result is None:
             logs.event(f"{stage.name}: {CATALOGUE[stage.name]}", stage=stage.name, key=name)
-            result = _compute(stage, config, store, holder, name, parts, facts)
+            result = _compute(stage, config, store, holder, name, parts)
         seconds = time.monotonic() - started
         word = "unchanged" if skipped else "done"
         logs.event(
@@ -101,7 +99,6 @@ def _compute(
     holder: Mapping[str, Result],
     name: str,
     parts: Mapping[str, Any],
-    facts: Mapping[str, Any],
 ) -> Result:
     def read(table: Table) -> Any:
         return holder[table.name].read(table)
@@ -117,9 +114,12 @@ def _compute(
             seed=config.seed,
             scratch=scratch,
             tick=progress.ticker,
-            facts={**facts, "hashes": {t: dict(r.hashes) for t, r in holder.items()}},
+            private=stage.private(config),
         )
-        inputs = Inputs({t.name: partial(read, t) for t in stage.needs})
+        inputs = Inputs(
+            {t.name: partial(read, t) for t in stage.needs},
+            {t.name: holder[t.name].folder for t in stage.needs},
+        )
         made = stage.run(stage.settings(config), inputs, context)
         lacking = [t.name for t in stage.makes if t.name not in made]
         lacking += [f for f in stage.files if not (scratch / f).exists()]

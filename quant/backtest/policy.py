@@ -1,0 +1,194 @@
+"""The optimizer as a policy of the day loop: one certified solve at the close of each session."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from quant.backtest.engine import State
+from quant.backtest.market import Charges, MarketArrays
+from quant.core.errors import DataError
+from quant.core.panel import Panel
+from quant.core.types import Codes, Frame, Mask, Matrix, Vector
+from quant.optimizer.premium import expected_return
+from quant.optimizer.problem import Problem
+from quant.optimizer.solve import Solution, Warm, solve
+from quant.risk.covariance import FactorCovariance, ledoit_wolf
+from quant.risk.returns import fill_missing
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """The optimizer's constants for one run.
+
+    gamma, gamma_ref : risk aversion, of the objective and of the premium
+    tau              : two-way turnover a rebalance, fraction of NAV
+    vol_target       : annualised
+    name_max         : weight; group_max : exposure of one group; fractions of NAV
+    adv_cap          : trade a name and day, fraction of its ADV
+    horizon          : sessions of alpha and covariance; periods : sessions a year
+    window, coverage : sessions of the covariance; share of them a name must have traded
+    every            : sessions between rebalances
+    """
+
+    gamma: float
+    gamma_ref: float
+    tau: float
+    vol_target: float
+    name_max: float
+    group_max: float
+    adv_cap: float
+    horizon: int
+    periods: int
+    window: int
+    coverage: float
+    every: int = 1
+    method: str = "sifting"
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What the policy looks at, by session, on the axes of the market.
+
+    returns : (n_days, n_assets) total return close to close, NaN where there is none
+    alpha   : (n_days, n_assets) expected residual return over the horizon, NaN = none
+    member  : (n_days, n_assets) in the universe
+    group   : (n_days, n_assets) code of the exposure group, the last known one for a leaver
+    groups  : (n_groups,) names of the codes
+    """
+
+    returns: Matrix
+    alpha: Matrix
+    member: Mask
+    group: Codes
+    groups: np.ndarray
+
+
+def signals(market: MarketArrays, bars: Panel, alpha: Frame, membership: Frame) -> Signals:
+    """Spread the tables on the axes of the market.
+
+    bars : fields close, factor; alpha : ALPHA; membership : MEMBERSHIP
+    """
+    axes = {"dates": market.dates, "symbols": market.symbols}
+    codes, names = pd.factorize(membership["group_id"], sort=True)
+    spread = Panel.of(membership.assign(code=codes.astype(float)), ["code"], **axes)["code"]
+    adjusted = pd.DataFrame(bars["close"] * bars["factor"])
+    returns = adjusted.ffill().pct_change(fill_method=None).where(adjusted.notna())
+    last = pd.DataFrame(spread).ffill().to_numpy()
+    return Signals(
+        returns=returns.to_numpy(),
+        alpha=Panel.of(alpha, ["alpha"], **axes)["alpha"],
+        member=~np.isnan(spread),
+        # a name that was never a member is never held
+        group=np.nan_to_num(last, nan=0.0).astype(np.int64),
+        groups=np.asarray(names, dtype=object),
+    )
+
+
+@dataclass
+class Optimized:
+    """`decide` of the day loop, and the record of every solve.
+
+    charges : what trading costs; statutory fees enter lambda1 as half of a round trip
+    """
+
+    market: MarketArrays
+    signals: Signals
+    charges: Charges
+    knobs: Knobs
+    first: int
+    rows: list[dict[str, object]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    _warm: Warm | None = None
+
+    def __call__(self, t: int, state: State) -> Vector | None:
+        """Target weights at the close of session `t`, or None between rebalances."""
+        if (t - self.first) % self.knobs.every:
+            return None
+        names = np.flatnonzero(self.signals.member[t] | (state.shares > 0))
+        problem = self.problem(t, state, names)
+        solution = solve(problem, self.knobs.method, self._warm)
+        self._warm = solution.warm
+        self.rows.append(_row(problem, solution))
+        self.seconds.append(solution.seconds)
+        target = np.zeros(self.market.symbols.size)
+        target[names] = np.maximum(solution.weights, 0.0)
+        return target
+
+    def covariance(self, t: int, names: Codes) -> FactorCovariance:
+        """Covariance over the horizon of `names`, from the window that ends at the close of t."""
+        k = self.knobs
+        if t + 1 < k.window:
+            raise DataError(
+                f"{self.market.dates[t]} has {t + 1} sessions of history but risk.window is "
+                f"{k.window}; start the backtest later."
+            )
+        window = self.signals.returns[t + 1 - k.window : t + 1, names]
+        filled = fill_missing(window, self.signals.group[t, names], k.coverage)
+        return ledoit_wolf(filled).scaled(k.horizon)
+
+    def problem(self, t: int, state: State, names: Codes) -> Problem:
+        """The canonical problem of readings 13 for the close of session `t`."""
+        k, s, m = self.knobs, self.signals, self.market
+        member = s.member[t, names]
+        if not member.any():
+            raise DataError(f"{m.dates[t]}: the universe is empty; check its rules and the data.")
+        covariance = self.covariance(t, names)
+        alpha = np.nan_to_num(s.alpha[t, names], nan=0.0) * member
+        mu = expected_return(covariance, member / member.sum(), k.gamma_ref, alpha)
+        fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
+        # what did not trade today is taken as suspended tomorrow
+        cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)
+        return Problem(
+            date=m.dates[t],
+            mu=mu,
+            factor=covariance.factor,
+            ridge=covariance.ridge,
+            held=state.weights[names],
+            gamma=k.gamma,
+            lambda1=self.charges.lambda1[t, names] + fee,
+            lambda2=np.array(self.charges.lambda2[t, names]),
+            lower=np.zeros(names.size),
+            upper=np.where(member, k.name_max, 0.0),
+            buy_cap=cap,
+            sell_cap=cap,
+            groups=s.group[t, names],
+            group_low=np.zeros(s.groups.size),
+            group_high=np.full(s.groups.size, k.group_max),
+            tau=k.tau,
+            vol_target=k.vol_target,
+            horizons_per_year=k.periods / k.horizon,
+            symbols=m.symbols[names],
+        )
+
+    def table(self) -> Frame:
+        """Table `solves`."""
+        return pd.DataFrame(self.rows)
+
+
+def _row(problem: Problem, solution: Solution) -> dict[str, object]:
+    capped = np.isfinite(solution.limits.variance)
+    reached = problem.volatility(solution.limits.variance) if capped else np.inf
+    return {
+        "date": pd.Timestamp(problem.date),
+        "status": solution.status,
+        "solver": solution.solver,
+        "objective": solution.objective,
+        "violation": solution.violation,
+        "gap": solution.gap,
+        "turnover": solution.turnover,
+        "tau": problem.tau,
+        "tau_eff": solution.tau_eff,
+        "vol": solution.vol,
+        "vol_target": problem.vol_target,
+        "vol_reached": reached,
+        "cash": solution.cash,
+        "vol_binds": solution.vol_binds,
+        "turnover_binds": solution.turnover_binds,
+        "group_binds": bool(np.any(solution.group_binds)),
+        "relaxed": bool(solution.relaxations),
+        "n_names": problem.n,
+        "n_held": int((solution.weights > 0).sum()),
+        "rounds": solution.rounds,
+        "reason": solution.reason,
+    }

@@ -1,0 +1,38 @@
+"""What is known about every member at every close, and what followed: features and labels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quant import features
+from quant.core import tables
+from quant.core.panel import Panel
+from quant.core.types import Frame
+from quant.stages.ingest import sessions_of
+from quant.stages.registry import Context, Inputs, Stage
+
+
+def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
+    """Features of every member, and labels over the horizon."""
+    panel = Panel.of(f["bars"], features.FIELDS, dates=sessions_of(f))
+    membership, listings = f["membership"], f["listings"]
+    gone = listings.loc[listings["delist_date"].notna()].copy()
+    unknown = gone["delist_return"].isna() & ~gone["truncated"]
+    gone.loc[unknown, "delist_return"] = s["delist_return"]
+    gone = gone[["symbol", "delist_date", "delist_return"]]
+    made = features.compute(panel, membership)
+    c.metrics["features.count"] = float(made.shape[1] - 2)
+    c.metrics["features.rows"] = float(len(made))
+    return {"features": made, "labels": features.labels(panel, membership, s["horizon"], gone)}
+
+
+STAGE = Stage(
+    "features",
+    needs=(tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.MEMBERSHIP),
+    makes=(tables.FEATURES, tables.LABELS),
+    settings=lambda c: {
+        "horizon": c.model2.label.horizon,
+        "delist_return": c.universe.delist_return,
+    },
+    run=run,
+    module=__name__,
+)

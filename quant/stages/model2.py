@@ -1,0 +1,85 @@
+"""Stock alphas: choose by purged cross-validation, score by walk-forward, calibrate."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from quant.core import logs, tables
+from quant.core.types import Frame
+from quant.model2 import calibration, cpcv, scores, train
+from quant.model2.models import LightGBM, Ridge
+from quant.stages.ingest import sessions_of
+from quant.stages.registry import Context, Inputs, Stage
+
+
+def specs(
+    s: Mapping[str, Any],
+) -> tuple[train.TrainSpec, cpcv.CpcvSpec, calibration.CalibrationSpec]:
+    """The room's specifications from the settings."""
+    m, periods = s["model2"], s["periods"]
+    walk, boost = m.walk_forward, m.boost
+    spec = train.TrainSpec(
+        models=tuple(m.models),
+        horizon=m.label.horizon,
+        row_step=walk.row_step,
+        retrain_every=walk.retrain_every,
+        min_train_years=walk.min_train_years,
+        max_train_years=walk.max_train_years,
+        periods_per_year=periods,
+        ridge=Ridge(m.ridge_penalty),
+        lightgbm=LightGBM(
+            rounds=boost.rounds,
+            leaves=boost.leaves,
+            learning_rate=boost.learning_rate,
+            min_leaf=boost.min_data,
+            feature_fraction=boost.feature_fraction,
+            threads=m.threads,
+        ),
+    )
+    cv = cpcv.CpcvSpec(
+        groups=m.cpcv.n_groups,
+        test_groups=m.cpcv.n_test,
+        embargo=m.cpcv.embargo,
+        rounds=boost.cpcv_rounds,
+    )
+    cal = calibration.CalibrationSpec(
+        horizon=m.label.horizon, min_dates=walk.calibration_min_dates, bins=walk.calibration_bins
+    )
+    return spec, cv, cal
+
+
+def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
+    """Every model's seed is logged; only walk-forward scores leave this stage."""
+    spec, cv, cal = specs(s)
+    features, labels, sessions = f["features"], f["labels"], sessions_of(f)
+    end = train.first_prediction(labels, sessions, spec)
+    compared = cpcv.evaluate(features, labels, sessions, spec, cv, end, c.seed)
+    chosen = cpcv.select(compared)
+    used = scores.members(chosen, spec.models)
+    logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
+    spec = dataclasses.replace(spec, models=tuple(used))
+    trained = train.walk_forward(features, labels, sessions, spec, c.seed)
+    for row in trained.folds.to_dict("records"):
+        logs.event(f"model2: fold {row['fold']} {row['model']} seed {row['seed']}", fold=row)
+    for fold, name in trained.empty_features:
+        logs.event(f"model2: fold {fold}: feature {name} says nothing on any training row")
+    made = calibration.calibrate(trained.scores, labels, sessions, cal, f["membership"])
+    folder = c.scratch / "models"
+    folder.mkdir()
+    for one in trained.models:
+        (folder / f"fold{one.fold:03d}-{one.name}.txt").write_text(one.model.to_text())
+    c.metrics["model2.folds"] = float(trained.folds["fold"].nunique())
+    c.metrics["model2.mean_shrink"] = sum(made.shrink.values()) / len(made.shrink)
+    return {"alpha": made.alpha, "folds": trained.folds, "cpcv": compared,
+            "calibration": made.curves}  # fmt: skip
+
+
+STAGE = Stage(
+    "model2",
+    needs=(tables.FEATURES, tables.LABELS, tables.SESSIONS, tables.MEMBERSHIP),
+    makes=(tables.ALPHA, tables.FOLDS, tables.CPCV, tables.CALIBRATION),
+    files=("models",),
+    settings=lambda c: {"model2": c.model2, "periods": c.region.periods},
+    run=run,
+    module=__name__,
+)

@@ -1,0 +1,32 @@
+"""Daily target weights by the optimizer alone: every wish is filled at the open."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quant.backtest import engine
+from quant.core import tables
+from quant.core.types import Frame
+from quant.execution import moo
+from quant.stages import book
+from quant.stages.registry import Context, Inputs, Stage
+
+
+def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
+    """The day loop with `execute` = fill at target."""
+    market, policy, first, last = book.optimized(s, f, c)
+    result = engine.run(
+        market, book.ticking(policy, c, "optimize", first, last), moo.at_target,
+        charges=policy.charges, capital=s["region"].nav, first=first, last=last,
+    )  # fmt: skip
+    c.metrics.update(book.solve_metrics(policy, "optimize"))
+    return {"targets": result.targets, "ideal_solves": policy.table()}
+
+
+STAGE = Stage(
+    "optimize",
+    needs=book.NEEDS,
+    makes=(tables.TARGETS, tables.IDEAL_SOLVES),
+    settings=book.settings,
+    run=run,
+    module=__name__,
+)

@@ -1,0 +1,113 @@
+"""One self-contained HTML page from everything that was stored."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import date
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from quant.core import git, logs, tables
+from quant.core.types import Frame
+from quant.reporting.inputs import ReportInputs, ReportMeta
+from quant.reporting.page import render
+from quant.stages.registry import Context, Inputs, Stage
+
+if TYPE_CHECKING:
+    from quant.config import Config
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "clarabel", "pyqlib")
+SHOWN = (
+    tables.NAV, tables.METRICS, tables.FILLS, tables.WEIGHTS, tables.SOLVES, tables.ALPHA,
+    tables.IC, tables.QUANTILES, tables.DECAY, tables.MEMBERS, tables.UNIVERSE_COUNTS,
+    tables.QUALITY, tables.NOTES, tables.FOLDS, tables.CPCV, tables.CALIBRATION,
+    tables.MEMBERSHIP, tables.BENCHMARK,
+)  # fmt: skip
+
+
+def settings(config: "Config") -> dict[str, Any]:
+    """What the page prints: the settings, their hash, and the code they ran on."""
+    from quant.config import config_hash, resolved
+
+    shown = {k: v for k, v in resolved(config).items() if k not in ("paths", "tracking")}
+    return {
+        "git_sha": git.sha(),
+        "config_hash": config_hash(config),
+        "config": shown,
+        "command": logs.redact(" ".join(["python -m quant.main", *sys.argv[1:]])),
+    }
+
+
+def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
+    """Render; the page depends on stored results and settings alone, so that it repeats."""
+    nav = f["nav"]
+    own = nav[nav["book"] == "portfolio"]
+    frames = {t.name: f[t.name] for t in SHOWN}
+    seeds = frames["folds"].drop_duplicates(["fold", "model"])
+    meta = _meta(s, own, seeds, bool((frames["notes"]["topic"] == "SIMULATED").any()))
+    (c.scratch / "report.html").write_text(render(ReportInputs(meta=meta, **frames)))
+    return {}
+
+
+def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> ReportMeta:
+    config = s["config"]
+    region = config["region"]
+    dates: list[date] = [d.date() for d in pd.to_datetime(own["date"].iloc[[0, -1]])]
+    fee = "stamp duty and transfer fee by date and side; " if config["costs"]["statutory"] else ""
+    return ReportMeta(
+        title=f"{region['name'].upper()} equity, {config['sprint'].upper()}",
+        region=region["name"],
+        currency=region["currency"],
+        sprint=config["sprint"],
+        git_sha=s["git_sha"],
+        config_hash=s["config_hash"],
+        run_id="in this file's name",
+        seed=config["seed"],
+        provider=config["data"]["provider"],
+        simulated=simulated,
+        start=dates[0],
+        end=dates[1],
+        periods_per_year=region["periods"],
+        started="see the run's log",
+        conventions=(
+            f"Returns are arithmetic means times {region['periods']} sessions; the compounded rate "
+            "stands beside them.",
+            "Sharpe is of returns in excess of cash, ddof 1, annualised by the square root of "
+            f"{region['periods']}; PSR and DSR use per-period values, raw kurtosis and T - 1 "
+            "(Bailey and Lopez de Prado 2014).",
+            "Signals are known at the close of t, the optimizer runs after it, trades fill at the "
+            "open of t+1; costs are lambda1 |dw| + lambda2 dw^2 of NAV, "
+            f"{fee}turnover is two-way.",
+            "The benchmark is the equal-weight universe, rebalanced when the universe is (monthly), "
+            "traded by the same engine at the same costs.",
+            "Dividends are reinvested at the ex-date's reference price; a delisting pays its last "
+            f"price times (1 + delisting return), {config['universe']['delist_return']:.0%} where "
+            "unknown and performance-related.",
+        ),
+        config_yaml=_yaml(config),
+        command=s["command"],
+        model_seeds={f"fold {r.fold} {r.model}": int(r.seed) for r in seeds.itertuples()},
+        versions={"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
+        horizon=config["model2"]["label"]["horizon"],
+        lambda1=config["costs"]["lambda1"] * config["costs"]["multiplier"],
+        group_cap=config["optimizer"]["group_max"],
+    )
+
+
+def _yaml(config: Mapping[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(dict(config), sort_keys=False)
+
+
+STAGE = Stage(
+    "report",
+    needs=SHOWN,
+    makes=(),
+    files=("report.html",),
+    settings=settings,
+    run=run,
+    module=__name__,
+)

@@ -1,0 +1,46 @@
+"""Monthly point-in-time universe and its industries."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quant.core import tables
+from quant.core.types import Frame
+from quant.data import universe
+from quant.stages.ingest import sessions_of
+from quant.stages.registry import Context, Inputs, Stage
+
+
+def rules(s: Any, region: str, indices: list[str]) -> universe.UniverseRules:
+    """The rules; `index: auto` takes the members of every index the data came with."""
+    index = tuple(indices) if s.index == "auto" else () if s.index == "none" else (s.index,)
+    return universe.UniverseRules(
+        region,
+        size=s.size,
+        min_price=s.min_price,
+        adv_window=s.adv_window,
+        min_history=s.min_history,
+        min_listed=s.min_listed,
+        index=index or None,
+        exclude_st=s.exclude_st,
+        exclude_boards=("b", "bse") if region == "cn" else (),
+    )
+
+
+def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
+    """Reconstitute at every month end; spread over days with the industry in force."""
+    spells, listings, sessions = f["index_members"], f["listings"], sessions_of(f)
+    chosen = rules(s, c.region, sorted(spells["index"].unique()))
+    members, counts = universe.build(f["bars"], listings, spells, sessions, chosen)
+    daily = universe.membership(members, f["industries"], sessions, c.region, listings)
+    c.metrics["universe.mean_size"] = float(members.groupby("asof").size().mean())
+    return {"members": members, "universe_counts": counts, "membership": daily}
+
+
+STAGE = Stage(
+    "universe",
+    needs=(tables.BARS, tables.LISTINGS, tables.INDEX_MEMBERS, tables.INDUSTRIES, tables.SESSIONS),
+    makes=(tables.MEMBERS, tables.UNIVERSE_COUNTS, tables.MEMBERSHIP),
+    settings=lambda c: c.universe,
+    run=run,
+    module=__name__,
+)

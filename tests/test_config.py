@@ -1,0 +1,97 @@
+"""Every composition holds; unknown keys, wrong units and contradictions are refused in a sentence."""
+
+import dataclasses
+import itertools
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from quant.config import Config, ConfigError, Data, config_hash, first_line, register, typed
+from quant.config_paths import CONF
+
+register()
+
+
+def composed(*overrides: str) -> Config:
+    with initialize_config_dir(str(CONF), version_base=None):
+        return typed(compose("config", overrides=list(overrides)))
+
+
+def options(group: str) -> list[str]:
+    return sorted(p.stem for p in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("region", "experiment"), list(itertools.product(("us", "cn"), options("experiment")))
+)
+def test_every_experiment_composes_in_every_region(region, experiment):
+    assert composed(f"region={region}", f"experiment={experiment}").region.name == region
+
+
+@pytest.mark.parametrize("layout", options("data/layout"))
+def test_every_layout_composes(layout):
+    assert composed("data=files", f"data/layout={layout}", "data.root=/x").data.layout
+
+
+def test_the_region_brings_its_own_settings():
+    us, cn = composed("region=us"), composed("region=cn")
+    assert (us.region.periods, cn.region.periods) == (252, 243)
+    assert (us.optimizer.group_max, cn.optimizer.group_max) == (0.25, 0.15)
+    assert cn.universe.exclude_st and not us.universe.exclude_st
+
+
+def test_defaults_carry_the_specification_s_values():
+    c = composed("region=us")
+    assert (c.optimizer.gamma, c.optimizer.turnover.tau) == (8.0, 0.20)
+    assert (c.costs.lambda1, c.costs.lambda2) == (5e-4, 1e-5)
+    assert (c.optimizer.name_max, c.optimizer.vol_target.base) == (0.02, 0.12)
+    assert (c.universe.size, c.universe.min_price) == (800, 3.0)
+    assert (c.model2.cpcv.n_groups, c.model2.cpcv.n_test, c.model2.cpcv.embargo) == (6, 2, 63)
+    assert (c.seed, c.model2.label.horizon) == (42, 21)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rl.typo=1", "Key 'typo' not in 'Rl'"),
+        ("+rl.typo=1", "Key 'typo' not in 'Rl' \\(at rl.typo\\)"),
+        ("region=fr", "Could not find 'region/fr'; choose one of cn, us"),
+        ("data=bloomberg", "choose one of files, sim, tushare, yfinance"),
+        ("optimizer.turnover.tau=20", "tau=20 is outside .*fraction of NAV.*tau=0.2"),
+        ("optimizer.vol_target.base=12", "base=12 is outside .*decimal a year.*base=0.12"),
+        ("costs.lambda1=5", "lambda1=5 is outside .*5e-4 = 5 bp"),
+        ("model2.threads=many", "Value 'many' .* could not be converted to Integer"),
+        ("rl.enabled=true", "the RL controller is not part of this release"),
+        ("model1.enabled=true", "regimes .* not part of this release"),
+        ("costs.model=fitted", "fitted costs are not part of this release"),
+        ("execution.style=POV", "POV and VWAP are not part of this release"),
+        ("data=files", "needs data.root"),
+        ("data=tushare", "data=tushare serves region=cn, not us"),
+        ("data.start=2010", "not a date|could not be converted"),
+        ("optimizer.method=magic", "choose one of sifting, clarabel, osqp"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(override, message):
+    with pytest.raises(Exception) as caught:
+        composed(override)
+    error = caught.value
+    text = str(error) if isinstance(error, ConfigError) else first_line(error)
+    import re
+
+    assert re.search(message, text), text
+    assert "\n" not in text
+
+
+def test_the_hash_ignores_where_a_run_happens_and_sees_what_it_computes():
+    base = Config()
+    moved = dataclasses.replace(base, stage="ingest",
+                                paths=dataclasses.replace(base.paths, store="/elsewhere"))  # fmt: skip
+    assert config_hash(moved) == config_hash(base)
+    assert config_hash(dataclasses.replace(base, seed=43)) != config_hash(base)
+    here, there = (Config(data=Data(provider="files", root=r)) for r in ("/a", "/b"))
+    assert config_hash(here) == config_hash(there)
+
+
+def test_a_disabled_group_is_one_thing_however_it_was_disabled():
+    assert config_hash(composed("rl=disabled")) == config_hash(composed("rl.enabled=false"))
+    assert config_hash(composed("experiment=no_rl")) == config_hash(composed())

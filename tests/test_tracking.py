@@ -1,0 +1,90 @@
+"""One run a job, sweeps under one parent, killed runs closed, secrets out."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from quant.config import Tracking
+from quant.core.errors import QuantError
+from quant.tracking import NullTracker, open_tracker
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlruns")
+    return Tracking(uri=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "artifacts"))
+
+
+def start(settings, sweep=None):
+    return open_tracker(settings, "name", "stamp", {"region": "us", "git_sha": "abc"}, sweep)
+
+
+def test_numbers_settings_and_files_are_found_again(settings, tmp_path):
+    run = start(settings)
+    run.params({"optimizer.gamma": 8.0})
+    run.metrics({"portfolio.sharpe": 1.5, "nothing": float("nan")})
+    run.text("hello", "hashes/ingest.json")
+    (tmp_path / "report.html").write_text("<p>")
+    run.artifact(tmp_path / "report.html", "report")
+    run.end("FINISHED")
+    found = run.client.get_run(run.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"optimizer.gamma": "8.0"}
+    assert found.data.metrics == {"portfolio.sharpe": 1.5}
+    assert [a.path for a in run.client.list_artifacts(run.run_id)] == ["hashes", "report"]
+
+
+def test_jobs_of_a_sweep_share_one_parent(settings, tmp_path):
+    first, second = (start(settings, tmp_path / "sweep") for _ in range(2))
+    first.end("FINISHED")
+    second.end("FINISHED")
+    assert first.parent == second.parent
+    for run in (first, second):
+        tags = run.client.get_run(run.run_id).data.tags
+        assert tags["mlflow.parentRunId"] == first.parent
+    first._close(first.parent, "FINISHED")
+
+
+def test_a_killed_run_does_not_stay_running(settings):
+    code = (
+        "import os, signal; from quant.config import Tracking; from quant import tracking\n"
+        f"t = tracking.open_tracker(Tracking(uri={settings.uri!r}, artifacts={settings.artifacts!r}"
+        "), 'n', 's', {}, None)\nprint(t.run_id, flush=True)\nos.kill(os.getpid(), signal.{0})"
+    )
+    ids = {}
+    for name in ("SIGTERM", "SIGKILL"):
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace("{0}", name)], capture_output=True, text=True
+        )
+        ids[name] = done.stdout.split()[-1]
+    watcher = start(settings)  # opening a run reaps the dead ones
+    states = {n: watcher.client.get_run(i).info.status for n, i in ids.items()}
+    watcher.end("FINISHED")
+    assert states == {"SIGTERM": "KILLED", "SIGKILL": "KILLED"}
+
+
+def test_secrets_never_reach_the_tracker(settings, monkeypatch):
+    monkeypatch.setenv("TUSHARE_TOKEN", "s3cret-value")
+    run = start(settings)
+    run.params({"command": "x s3cret-value"})
+    run.end("FINISHED")
+    assert "s3cret" not in str(run.client.get_run(run.run_id).data.params)
+
+
+def test_an_unreachable_store_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    wrong = Tracking(uri=f"sqlite:///{tmp_path}/file/x.db")
+    with pytest.raises(QuantError, match="can not be opened .*tracking=none"):
+        start(wrong)
+
+
+def test_tracking_can_be_turned_off():
+    run = start(Tracking(enabled=False))
+    run.metrics({"a": 1.0})
+    run.end("FINISHED")
+    assert isinstance(run, NullTracker) and run.run_id == "stamp"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
