@@ -34,9 +34,14 @@ class Audit:
     best: Vector
 
     @property
+    def score(self) -> float:
+        """Violation and gap in units of what is allowed, the worse of the two."""
+        return max(self.violation / MAX_VIOLATION, abs(self.gap) / MAX_GAP)
+
+    @property
     def passed(self) -> bool:
         """Within 1e-6 of feasible and 1e-8 of optimal."""
-        return self.violation <= MAX_VIOLATION and abs(self.gap) <= MAX_GAP
+        return self.score <= 1.0
 
 
 def violation(problem: Problem, limits: Limits, weights: Vector) -> float:

@@ -18,8 +18,9 @@ from quant.optimizer.terms import Limits, exposures, variance
 
 Method = Callable[[Problem, Limits, Vector], Vector]
 _NEGLIGIBLE = 1e-9  # in weight: smaller contradictions are rounding, moved but not recorded
-_SLACK_VARIANCE = 1e-4  # relative room above the least variance, so that an interior exists
-_SLACK_TURNOVER = 1e-6  # relative and absolute room above the least turnover
+# least values are rounded up by one to two steps of this, 0.1 bp of NAV or of annual volatility:
+# the set keeps an interior, and methods that agree to 1e-9 impose the same limit
+_GRID = 1e-5
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def reach(problem: Problem, method: Method) -> Reach:
     if tau_min > problem.tau:
         why = "volatility" if np.isfinite(limits.variance) else "groups and bounds"
         relaxed.append(Relaxation("turnover", problem.tau, tau_min, f"{why} come first"))
-        limits = limits.with_(tau=tau_min * (1 + _SLACK_TURNOVER) + _SLACK_TURNOVER)
+        limits = limits.with_(tau=_rounded_up(tau_min))
     return Reach(limits, start, tau_min, relaxed)
 
 
@@ -106,41 +107,46 @@ def _physical(problem: Problem, relaxed: list[Relaxation]) -> Limits:
 
 
 def _budget(problem: Problem, limits: Limits, relaxed: list[Relaxation]) -> Limits:
+    """Where even the end of the box misses the budget, that end is the only point left."""
     least, most = float(limits.low.sum()), float(limits.high.sum())
-    total_low, total_high = limits.total_low, limits.total_high
-    if least > total_high:
-        if least > total_high + _NEGLIGIBLE:
+    if least > limits.total_high:
+        if least > limits.total_high + _NEGLIGIBLE:
             relaxed.append(Relaxation("cash", problem.cash_low, 1 - least, "nothing more to sell"))
-        total_high = least + _NEGLIGIBLE
-    if most < total_low:
-        if most < total_low - _NEGLIGIBLE:
+        return limits.with_(high=limits.low, total_low=-np.inf, total_high=least)
+    if most < limits.total_low:
+        if most < limits.total_low - _NEGLIGIBLE:
             relaxed.append(Relaxation("cash", problem.cash_high, 1 - most, "nothing more to buy"))
-        total_low = most - _NEGLIGIBLE
-    return limits.with_(total_low=total_low, total_high=total_high)
+        return limits.with_(low=limits.high, total_low=most, total_high=np.inf)
+    return limits
 
 
 def _groups(problem: Problem, limits: Limits, relaxed: list[Relaxation]) -> Limits:
+    asked_low, asked_high = limits.group_low, limits.group_high + _suspended(problem)
     least, most = exposures(problem, limits.low), exposures(problem, limits.high)
-    low, high = limits.group_low.copy(), limits.group_high + _suspended(problem)
-    lifted = high.copy()
-    why = ["trade caps and bounds come first"] * low.size
-    high = np.where(least > high, least + _NEGLIGIBLE, high)
-    low = np.where(most < low, most - _NEGLIGIBLE, low)
-    # together they must leave room for the budget: go back in proportion
+    over, under = least > asked_high, most < asked_low
+    # a group that can not come down (up) to its interval goes as far as it can
+    low_box = np.where(under[problem.groups], limits.high, limits.low)
+    high_box = np.where(over[problem.groups], limits.low, limits.high)
+    low = np.where(under, most, np.where(over, -np.inf, asked_low))
+    high = np.where(over, least, np.where(under, np.inf, asked_high))
+    why = "trade caps and bounds come first"
+    # together they must leave room for the budget: back in proportion
     bottom, top = np.maximum(low, least), np.minimum(high, most)
     if bottom.sum() > limits.total_high:
         share = (limits.total_high - least.sum()) / (bottom.sum() - least.sum())
-        low = np.where(low > least, least + share * (low - least), low)
-        why = ["the budget comes first"] * low.size
-    if top.sum() < limits.total_low:
+        low = high = least + share * (bottom - least)
+        limits, why = limits.with_(total_high=np.inf), "the budget comes first"
+    elif top.sum() < limits.total_low:
         share = (limits.total_low - top.sum()) / (most.sum() - top.sum())
-        high = np.where(high < most, high + share * (most - high), high)
-        why = ["the budget comes first"] * low.size
-    for g in np.flatnonzero(high > lifted + 2 * _NEGLIGIBLE):
-        relaxed.append(Relaxation(f"group {g}", float(lifted[g]), float(high[g]), why[g]))
-    for g in np.flatnonzero(low < limits.group_low - 2 * _NEGLIGIBLE):
-        relaxed.append(Relaxation(f"group {g}", float(limits.group_low[g]), float(low[g]), why[g]))
-    return limits.with_(group_low=low, group_high=high)
+        low = high = top + share * (most - top)
+        limits, why = limits.with_(total_low=-np.inf), "the budget comes first"
+    for g in range(low.size):
+        name = f"group {g}"
+        if max(high[g], low[g]) > asked_high[g] + _NEGLIGIBLE and np.isfinite(high[g]):
+            relaxed.append(Relaxation(name, float(asked_high[g]), float(high[g]), why))
+        if min(low[g], high[g]) < asked_low[g] - _NEGLIGIBLE and np.isfinite(low[g]):
+            relaxed.append(Relaxation(name, float(asked_low[g]), float(low[g]), why))
+    return limits.with_(low=low_box, high=high_box, group_low=low, group_high=high)
 
 
 def _suspended(problem: Problem) -> Vector:
@@ -158,14 +164,17 @@ def _least_variance(
     level = variance(problem, least)
     if not np.isfinite(level):
         raise ProblemError(f"{problem.date}: the least variance is {level}; check the covariance.")
-    if level * (1 + _SLACK_VARIANCE) <= limits.variance:
+    reached = _rounded_up(problem.volatility(level))
+    if reached <= problem.vol_target:
         return limits, least
-    imposed = level * (1 + _SLACK_VARIANCE)
     relaxed.append(
-        Relaxation("volatility", problem.vol_target, problem.volatility(imposed),
-                   "trade caps and groups come first")
-    )  # fmt: skip
-    return limits.with_(variance=imposed), least
+        Relaxation("volatility", problem.vol_target, reached, "trade caps and groups come first")
+    )
+    return limits.with_(variance=reached**2 / problem.horizons_per_year), least
+
+
+def _rounded_up(value: float) -> float:
+    return float(np.ceil(value / _GRID) + 1.0) * _GRID
 
 
 def _only_turnover(problem: Problem) -> Problem:

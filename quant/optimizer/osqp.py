@@ -114,7 +114,7 @@ class _Program:
         return Point(weights, self._prices(found.y * (self.scale / self.unit), price), 1)
 
     def _costs(self, price: float) -> tuple[Vector, Vector]:
-        p, free, n = self.problem, self.free, self.free.size
+        p, free = self.problem, self.free
         risk = p.gamma + price
         done = (self.base - p.held)[free]
         linear = -p.mu[free] + risk * p.ridge * self.base[free] + 2.0 * p.lambda2[free] * done

@@ -13,3 +13,15 @@ class Point:
     weights: Vector
     duals: Duals
     rounds: int
+
+
+@dataclass(frozen=True)
+class Warm:
+    """What the next day may start from.
+
+    duals : prices of the joint limits
+    moved : number of names that traded
+    """
+
+    duals: Duals
+    moved: int

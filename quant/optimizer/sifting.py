@@ -10,9 +10,9 @@ reached the caller falls back to the full program.
 import numpy as np
 
 from quant.core.types import Vector
-from quant.optimizer.audit import MAX_GAP, Audit, audit
+from quant.optimizer.audit import MAX_GAP, Audit, audit, name_gaps
 from quant.optimizer.cone import Columns, solve_columns
-from quant.optimizer.point import Point
+from quant.optimizer.point import Point, Warm
 from quant.optimizer.problem import Problem
 from quant.optimizer.terms import Duals, Limits
 
@@ -21,13 +21,16 @@ _TOLERANCE = 1e-10
 _DUST = 1e-13  # a column that can move less than this does not exist
 _FIRST = 60  # columns taken without any price to go by
 _MARGIN = 0.05  # names this close to moving at the expected prices are taken too
+_GROWTH = 1.3  # first columns, relative to the names that moved the day before
+_DROPS = 2  # rounds after which columns that do not move leave; later they stay, so it ends
+_IDLE = 1e-8
 
 
-def sift(problem: Problem, limits: Limits, start: Vector, warm: Duals | None) -> Point | None:
+def sift(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
     """Optimum within `limits`, or None where the working set does not reach a certificate.
 
     start : (n,) feasible weights; the names it moves are in the first working set
-    warm  : expected prices, those of the day before
+    warm  : prices and number of movers expected, those of the day before
     """
     base = np.clip(problem.held, limits.low, limits.high)
     moving = _first(problem, limits, base, start, warm)
@@ -42,24 +45,36 @@ def sift(problem: Problem, limits: Limits, start: Vector, warm: Duals | None) ->
         more = _violators(base, state, moving)
         if not more.any():
             return Point(weights, duals, rounds)
+        if rounds <= _DROPS:
+            moving &= _directions(base, weights, _IDLE) | _wishes(problem, limits, base, found)
         moving |= more
         found = _solve(problem, limits, base, moving)
     return None
 
 
 def _first(
-    problem: Problem, limits: Limits, base: Vector, start: Vector, warm: Duals | None
+    problem: Problem, limits: Limits, base: Vector, start: Vector, warm: Warm | None
 ) -> np.ndarray:
     """(2, n) columns to begin with: buys above, sells below."""
     moving = _directions(base, start, _DUST)
-    guess = Duals.none(problem.group_low.size) if warm is None else warm
-    kink = guess.turnover - _MARGIN * (guess.turnover + float(problem.lambda1.mean()))
-    eager = Duals(guess.budget, guess.group, max(kink, 0.0), guess.variance)
-    state = audit(problem, limits, start, eager)
-    wish = _directions(base, state.best, 1e-9)
-    if warm is None:
-        wish &= state.name_gaps >= _top(state.name_gaps, _FIRST)
-    return moving | wish
+    guess = Duals.none(problem.group_low.size) if warm is None else warm.duals
+    most = _FIRST if warm is None else max(_FIRST, int(_GROWTH * warm.moved))
+    gaps, best = name_gaps(problem, limits, start, _eager(problem, guess))
+    return moving | (_directions(base, best, 1e-9) & (gaps >= _top(gaps, most)))
+
+
+def _wishes(
+    problem: Problem, limits: Limits, base: Vector, found: tuple[Vector, Duals]
+) -> np.ndarray:
+    weights, duals = found
+    _, best = name_gaps(problem, limits, weights, _eager(problem, duals))
+    return _directions(base, best, _DUST)
+
+
+def _eager(problem: Problem, duals: Duals) -> Duals:
+    """Prices at which a few more names move than at `duals`."""
+    kink = duals.turnover - _MARGIN * (duals.turnover + float(problem.lambda1.mean()))
+    return Duals(duals.budget, duals.group, kink, duals.variance)
 
 
 def _directions(base: Vector, target: Vector, least: float) -> np.ndarray:

@@ -13,20 +13,14 @@ from quant.optimizer.audit import Audit, audit, clip
 from quant.optimizer.clarabel import solve_clarabel
 from quant.optimizer.feasibility import Reach, Relaxation, lifted_groups, reach
 from quant.optimizer.osqp import solve_osqp
-from quant.optimizer.point import Point
+from quant.optimizer.point import Point, Warm
+from quant.optimizer.polish import polish
 from quant.optimizer.problem import Problem
 from quant.optimizer.sifting import sift
 from quant.optimizer.terms import Duals, Limits, exposures, objective, variance
 
-_SNAP = 1e-7  # a name this close to where it belongs is put there
+_SNAP = 1e-7  # a name this close to its place of rest is put there
 _BINDS = 1e-6  # slack below which a limit with a price is called binding
-
-
-@dataclass(frozen=True)
-class Warm:
-    """Prices of the day before, as the first guess of today's."""
-
-    duals: Duals
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,7 @@ class Solution:
     @property
     def warm(self) -> Warm:
         """What the next day may start from."""
-        return Warm(self.duals)
+        return Warm(self.duals, int(np.count_nonzero(self.trades)))
 
     @property
     def reason(self) -> str:
@@ -95,25 +89,25 @@ def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -
     if method not in METHODS:
         raise ProblemError(f"method {method!r} is unknown; choose one of {sorted(METHODS)}.")
     began = time.perf_counter()
-    duals = _usable(problem, warm)
+    warm = _usable(problem, warm)
     within = reach(problem, partial(_weights_of, method))
-    point, state, solver = _certified(problem, within.limits, within.start, method, duals)
+    point, state, solver = _certified(problem, within.limits, within.start, method, warm)
     return _solution(problem, within, point, state, solver, time.perf_counter() - began)
 
 
-def _sifting(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
-    return sift(problem, limits, start, duals)
+def _sifting(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
+    return sift(problem, limits, start, warm)
 
 
-def _full(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
+def _full(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
     return solve_clarabel(problem, limits)
 
 
-def _osqp(problem: Problem, limits: Limits, start: Vector, duals: Duals | None) -> Point | None:
-    return solve_osqp(problem, limits, duals)
+def _osqp(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
+    return solve_osqp(problem, limits, None if warm is None else warm.duals)
 
 
-METHODS: dict[str, Callable[[Problem, Limits, Vector, Duals | None], Point | None]] = {
+METHODS: dict[str, Callable[[Problem, Limits, Vector, Warm | None], Point | None]] = {
     "sifting": _sifting,
     "clarabel": _full,
     "osqp": _osqp,
@@ -121,11 +115,11 @@ METHODS: dict[str, Callable[[Problem, Limits, Vector, Duals | None], Point | Non
 
 
 def _certified(
-    problem: Problem, limits: Limits, start: Vector, method: str, duals: Duals | None
+    problem: Problem, limits: Limits, start: Vector, method: str, warm: Warm | None
 ) -> tuple[Point, Audit, str]:
     best: Audit | None = None
     for name in dict.fromkeys((method, "clarabel")):
-        point = METHODS[name](problem, limits, start, duals)
+        point = METHODS[name](problem, limits, start, warm)
         if point is None:
             continue
         point, state = _clean(problem, limits, point)
@@ -148,22 +142,29 @@ def _weights_of(method: str, problem: Problem, limits: Limits, start: Vector) ->
 
 
 def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit]:
-    """Put names that are a rounding away from their no-trade point or bound exactly there."""
-    duals = clip(limits, point.duals)
-    rough = audit(problem, limits, point.weights, duals)
-    near = np.abs(point.weights - rough.best) <= _SNAP
-    pinned = (rough.best == problem.held) | (rough.best == limits.low) | (rough.best == limits.high)
-    weights = np.where(near & pinned, rough.best, point.weights)
-    cleaned = audit(problem, limits, weights, duals)
-    if cleaned.passed or not rough.passed:
-        return Point(weights, duals, point.rounds), cleaned
-    return Point(point.weights, duals, point.rounds), rough
+    """Polish, put names that belong at rest or at a bound exactly there; keep what audits best."""
+    rough = Point(point.weights, clip(limits, point.duals), point.rounds)
+    candidates = [rough, polish(problem, limits, rough)]
+    if not np.isfinite(candidates[-1].weights).all():
+        candidates.pop()
+    judged = []
+    for candidate in candidates:
+        state = audit(problem, limits, candidate.weights, candidate.duals)
+        judged.append((candidate, state))
+        ends = (state.best == problem.held) | (state.best == limits.low)
+        ends |= state.best == limits.high
+        near = np.abs(candidate.weights - state.best) <= _SNAP
+        weights = np.where(near & ends, state.best, candidate.weights)
+        snapped = Point(weights, candidate.duals, candidate.rounds)
+        judged.append((snapped, audit(problem, limits, weights, candidate.duals)))
+    # of equally good ones the later: polished before rough, snapped before not
+    return min(reversed(judged), key=lambda pair: max(pair[1].score, 1e-3))
 
 
-def _usable(problem: Problem, warm: Warm | None) -> Duals | None:
+def _usable(problem: Problem, warm: Warm | None) -> Warm | None:
     if warm is None or warm.duals.group.size != problem.group_low.size:
         return None
-    return warm.duals
+    return warm
 
 
 def _solution(
