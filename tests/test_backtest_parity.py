@@ -101,9 +101,9 @@ def test_qlib_replays_the_ledger(region, capital, invested, tmp_path):
         folder, region, market, terms, result.targets, capital, first=1, last=79
     )
     parity = qlib_executor.compare(result, qlib)
-    # float32 quotes are good to 6e-8; a lot that rounds the other way moves cost, hardly NAV
-    assert parity.worst < 2e-5, parity
-    assert parity.return_bp < 0.1, parity
-    assert parity.cost < 1e-3, parity
-    assert (qlib["n_held"].to_numpy() == result.n_held).all()
-    np.testing.assert_allclose(qlib["turnover"], result.turnover, atol=2e-4)
+    # float32 quotes are good to 6e-8; a share or lot may round the other way
+    assert parity.worst < 1e-6, parity
+    assert parity.return_bp < 0.01, parity
+    assert parity.cost < 1e-6, parity
+    assert np.abs(qlib["n_held"].to_numpy() - result.n_held).max() <= 1
+    np.testing.assert_allclose(qlib["turnover"], result.turnover, atol=1e-5)

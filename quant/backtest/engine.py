@@ -78,7 +78,7 @@ def run(
         )
         target = decide(t, state)
         if target is not None:
-            target = _checked(target, state)
+            target = _checked(target, state, market, t)
             orders = from_targets(target, book.shares, market.mark[t], book.nav, state.weights)
             log.target(t, target, state)
         log.close(t, book, state.weights)
@@ -111,8 +111,8 @@ def _check_days(market: MarketArrays, first: int, last: int, capital: float) -> 
         raise DataError(f"a book starts with positive capital, not {capital}; set backtest.nav.")
 
 
-def _checked(target: Vector, state: State) -> Vector:
-    """Targets that are finite, long-only and at most fully invested; noise below 0 is cut."""
+def _checked(target: Vector, state: State, market: MarketArrays, t: int) -> Vector:
+    """Targets: finite, long-only, at most fully invested, priced; noise below 0 is cut."""
     if target.shape != state.weights.shape:
         raise DataError(
             f"{state.date}: {target.shape} target weights for {state.weights.shape} names; "
@@ -125,7 +125,14 @@ def _checked(target: Vector, state: State) -> Vector:
             f"{state.date}: target weights have minimum {low:.6g} and sum {total:.6g}; they must "
             "be finite, not negative, and sum to at most 1."
         )
-    return np.maximum(target, 0.0)
+    target = np.maximum(target, 0.0)
+    unpriced = (market.mark[t] == 0.0) & (target > 0.0)
+    if unpriced.any():
+        raise DataError(
+            f"{state.date}: a weight of {target[unpriced][0]:.6g} is wanted of "
+            f"{market.symbols[unpriced][0]}, which has not traded yet; leave it out until it does."
+        )
+    return target
 
 
 class _Log:
@@ -182,7 +189,7 @@ class _Log:
             turnover=self.turnover,
             rf=m.rf[self.days],
             n_held=self.n_held,
-            target_rows=self.target_rows.ragged(),
-            held_rows=self.held_rows.ragged(),
-            fill_rows=self.fill_rows.ragged(),
+            target_rows=self.target_rows,
+            held_rows=self.held_rows,
+            fill_rows=self.fill_rows,
         )

@@ -6,6 +6,8 @@ and fees by our formula, lots by board, interest, delistings, and buys scaled to
 is short. Quotes are held as dense arrays, or its cache thrashes above 512 names.
 """
 
+import contextlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +58,9 @@ def replay(
     Raises DataError where the dataset lacks a name or the region does not match.
     """
     qlib_store.init(folder, region)
-    from quant.backtest.qlib_parts import ReplayRun
+    # an optional dependency of Qlib prints an advertisement to stderr when it is imported
+    with contextlib.redirect_stderr(io.StringIO()):
+        from quant.backtest.qlib_parts import ReplayRun
 
     inside = (targets["date"] >= market.dates[first]) & (targets["date"] < market.dates[last])
     rows = targets.loc[inside]

@@ -72,7 +72,7 @@ class Result:
     turnover                   : (n_days,) two-way value traded / NAV of the close before
     rf                         : (n_days,) decimal
     n_held                     : (n_days,) names held at the close
-    target_rows, held_rows, fill_rows : see the frames of the same kind
+    target_rows, held_rows, fill_rows : see `targets`, `weights`, `fills`, built when asked for
     """
 
     dates: Dates
@@ -85,9 +85,9 @@ class Result:
     turnover: Vector
     rf: Vector
     n_held: Codes
-    target_rows: Ragged
-    held_rows: Ragged
-    fill_rows: Ragged
+    target_rows: Recorder
+    held_rows: Recorder
+    fill_rows: Recorder
 
     @cached_property
     def targets(self) -> Frame:
@@ -95,17 +95,17 @@ class Result:
 
         A day without rows is a day without a decision; a name that is to be sold has weight 0.
         """
-        return self.target_rows.frame(self.dates, self.symbols)
+        return self.target_rows.ragged().frame(self.dates, self.symbols)
 
     @cached_property
     def weights(self) -> Frame:
         """Table `weights`: what was held at the close of `date`, as fractions of NAV."""
-        return self.held_rows.frame(self.dates, self.symbols)
+        return self.held_rows.ragged().frame(self.dates, self.symbols)
 
     @cached_property
     def fills(self) -> Frame:
         """Table `fills`: what was ordered and traded in the session `date`, with the reason."""
-        frame = self.fill_rows.frame(self.dates, self.symbols)
+        frame = self.fill_rows.ragged().frame(self.dates, self.symbols)
         frame["notional"] = np.where(frame["shares"] != 0, frame["shares"] * frame["price"], 0.0)
         frame["reason"] = np.array(REASONS, object)[frame["reason"].to_numpy(np.int64)]
         return frame[["date", "symbol", *FILL_COLUMNS, "reason"]]

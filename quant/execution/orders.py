@@ -1,6 +1,7 @@
 """Orders in raw shares: from target weights to what an exchange accepts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ DUST = 1e-10
 class Lots:
     """Trading units by name.
 
-    size    : (n_assets,) shares are traded in multiples of it; 0 = fractions allowed
+    size    : (n_assets,) shares are traded in multiples of it; all 0 = fractions allowed
     minimum : (n_assets,) smallest order in shares
     """
 
@@ -44,13 +45,19 @@ class Lots:
         """No lots: any fraction of a share trades."""
         return cls(np.zeros(n_assets), np.zeros(n_assets))
 
+    @cached_property
+    def free(self) -> bool:
+        """Whether any fraction of a share trades."""
+        return not self.size.any()
+
     def whole(self, shares: Vector, asset: Codes) -> Vector:
         """Largest tradable quantity not above `shares` (>= 0) of the names `asset`."""
+        if self.free:
+            return shares
         size = self.size[asset]
-        unit = np.where(size > 0, size, 1.0)
         # 1e-6 of a lot forgives the rounding of shares that passed through weights
-        lots = np.floor(shares / unit + 1e-6) * unit
-        return np.where(size > 0, np.where(lots < self.minimum[asset], 0.0, lots), shares)
+        lots = np.floor(shares / size + 1e-6) * size
+        return lots * (lots >= self.minimum[asset])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +134,12 @@ def from_targets(
 
     target  : (n_assets,) wanted weights of NAV
     held    : (n_assets,) raw shares
-    price   : (n_assets,) last raw close, 0 where the name never traded
+    price   : (n_assets,) last raw close, positive where the target is
     weights : (n_assets,) held x price / nav
-    Raises DataError where a name without a price is wanted.
     """
     trade = target - weights
     asset = np.flatnonzero(np.abs(trade) > DUST)
     at = price[asset]
-    if asset.size and not at.all():
-        raise DataError(
-            f"a weight of {trade[asset][at == 0][0]:.6f} is wanted of asset "
-            f"{asset[at == 0][0]}, which has no price yet; leave it out until it trades."
-        )
     leave = target[asset] == 0
     shares = np.where(leave, -held[asset], trade[asset] * nav / at)
     return Orders(asset, shares, leave)
@@ -151,9 +152,12 @@ def rounded(orders: Orders, lots: Lots, held: Vector) -> Orders:
     exceeds what is held.
     """
     have = held[orders.asset]
-    buys = orders.shares > 0
-    wanted = np.where(buys, orders.shares, np.minimum(-orders.shares, have))
-    size = np.where(orders.exit, have, lots.whole(wanted, orders.asset))
-    keep = np.flatnonzero(size > 0)
-    signed = np.where(buys, size, -size)
-    return Orders(orders.asset[keep], signed[keep], orders.exit[keep])
+    size = lots.whole(np.abs(orders.shares), orders.asset)
+    sells = orders.shares < 0
+    np.copyto(size, np.minimum(size, have), where=sells)
+    np.copyto(size, have, where=orders.exit)
+    np.negative(size, out=size, where=sells)
+    keep = size != 0
+    if keep.all():
+        return Orders(orders.asset, size, orders.exit)
+    return Orders(orders.asset[keep], size[keep], orders.exit[keep])
