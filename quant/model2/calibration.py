@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from quant.core.crosssection import group_means, percentiles
 from quant.core.errors import ConfigError, DataError
 from quant.core.types import Codes, Dates, Frame, Matrix, Vector
 from quant.model2.curve import Curve, fit_curve
@@ -74,10 +75,8 @@ def calibrate(
     rows = align(scores[["date", "symbol", "score"]], labels, sessions)
     session = rows.session
     industry = _industry(scores, membership)
-    neutral = scores["score"].to_numpy() - _group_means(
-        scores["score"].to_numpy(), session, industry
-    )
-    quantile = _quantiles(neutral, rows.starts)
+    group = np.unique(session * (industry.max() + 1) + industry, return_inverse=True)[1]
+    quantile = percentiles(_demeaned(scores["score"].to_numpy(), group), session)
     fold = scores["fold"].to_numpy()
     refits = _refits(fold, session)
     daily = _daily_bins(rows, quantile, refits, spec)
@@ -96,13 +95,12 @@ def calibrate(
             f"out-of-sample scores have fewer than {spec.min_dates} sessions with known labels "
             f"before the last refit; lengthen the sample, or lower min_train_years or min_dates."
         )
-    alpha -= _group_means(alpha, session, industry)
     table = pd.DataFrame(
         {
             "date": scores["date"].to_numpy(),
             "symbol": scores["symbol"].to_numpy(),
             "score": scores["score"].to_numpy(),
-            "alpha": alpha,
+            "alpha": _demeaned(alpha, group),
             "fold": fold,
         }
     )
@@ -187,17 +185,6 @@ def _refits(fold: Codes, session: Codes) -> dict[int, int]:
     return {int(n): int(s) for n, s in zip(numbers, session[first], strict=True)}
 
 
-def _quantiles(score: Vector, starts: Codes) -> Vector:
-    """(rank - 1/2) / n within each session; equal scores share their mean rank."""
-    from scipy.stats import rankdata
-
-    out = np.empty(score.size)
-    for begin, stop in zip(starts[:-1], starts[1:], strict=True):
-        if begin < stop:
-            out[begin:stop] = (rankdata(score[begin:stop]) - 0.5) / (stop - begin)
-    return out
-
-
 def _industry(scores: Frame, membership: Frame | None) -> Codes:
     if membership is None:
         return np.zeros(len(scores), dtype=np.int64)
@@ -213,8 +200,6 @@ def _industry(scores: Frame, membership: Frame | None) -> Codes:
     return pd.factorize(joined["industry_id"])[0].astype(np.int64)
 
 
-def _group_means(values: Vector, session: Codes, group: Codes) -> Vector:
-    """Mean of each (session, group), on every row (n_rows,)."""
-    code = np.unique(session * (group.max(initial=0) + 1) + group, return_inverse=True)[1]
-    total, count = np.bincount(code, weights=values), np.bincount(code)
-    return (total / count)[code]
+def _demeaned(values: Vector, group: Codes) -> Vector:
+    """Values (n_rows,) less the mean of their group."""
+    return values - group_means(values, group, group.max(initial=-1) + 1)[0][group]
