@@ -54,6 +54,7 @@ class Grid:
 
     kind_of: ClassVar[str] = "grid"
     blocks: tuple["Block", ...]
+    css: str = ""
 
 
 @dataclass(frozen=True)

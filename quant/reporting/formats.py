@@ -1,6 +1,7 @@
 """How numbers are written: signs, units, missing values."""
 
 import math
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
@@ -74,3 +75,42 @@ def money(value: float, currency: str) -> str:
             digits = max(0, 2 - int(math.log10(abs(scaled))))
             return f"{number(scaled, digits)}{letter} {currency}"
     return f"{number(value, 0)} {currency}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How the values of one quantity are written.
+
+    scale  : factor from the stored value to the printed one; 100 for percent
+    suffix : printed after the number
+    digits : decimals of a single value; axis ticks take what their step needs
+    """
+
+    scale: float = 1.0
+    suffix: str = ""
+    digits: int = 2
+
+    def __call__(self, value: float) -> str:
+        """One value with its unit."""
+        return self._text(value, self.digits)
+
+    def tick(self, value: float, step: float) -> str:
+        """A tick at `value` of an axis whose closest ticks are `step` apart: never misleading."""
+        wide = abs(step) * self.scale
+        digits = 0
+        while digits < 8 and abs(wide * 10**digits - round(wide * 10**digits)) > 1e-6 * wide:
+            digits += 1
+        return self._text(value, digits)
+
+    def _text(self, value: float, digits: int) -> str:
+        if missing(value):
+            return DASH
+        return number(value * self.scale, digits) + self.suffix
+
+
+PERCENT = Unit(100.0, "%", 1)
+RATIO = Unit()
+CORRELATION = Unit(digits=3)
+COUNT = Unit(digits=0)
+TIMES = Unit(suffix="×")
+BASIS = Unit(digits=0)

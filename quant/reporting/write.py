@@ -48,6 +48,10 @@ def write(html: str, folder: Path, sha: str, config_hash: str, run_id: str) -> P
         _create(path, data)
         _point(path)
     except FileExistsError as error:
+        if not path.exists():
+            raise ReportError(
+                f"{path.parent} is a file, and reports need a folder there; move it away."
+            ) from error
         raise ReportError(
             f"{path} exists already, and reports are never overwritten; "
             "start a new run, or move that file away."

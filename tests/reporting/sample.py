@@ -197,15 +197,19 @@ def _held(dates, symbols, rng):
 def _signal(dates, rng):
     n = dates.size
     rank = rng.normal(0.03, 0.12, n)
+
+    def at(i):
+        return dates[min(i, n - 1)]
+
     folds = [
         {
             "fold": i,
             "model": m,
             "train_start": dates[0],
-            "train_end": dates[100 * i + 99],
-            "label_end": dates[100 * i + 99],
-            "predict_start": dates[100 * i + 100],
-            "predict_end": dates[min(100 * i + 199, n - 1)],
+            "train_end": at(100 * i + 99),
+            "label_end": at(100 * i + 99),
+            "predict_start": at(100 * i + 100),
+            "predict_end": at(100 * i + 199),
             "rows": 10_000 * (i + 1),
             "seed": 11 + i,
         }

@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from quant.core.types import Dates, Matrix, Vector
 from quant.reporting.charts.canvas import (
-    Format,
     Frame,
     Sheet,
     date_axis,
@@ -22,7 +21,7 @@ from quant.reporting.charts.canvas import (
     value_axis,
 )
 from quant.reporting.charts.scales import Scale, bounds, days, linear_ticks
-from quant.reporting.formats import number
+from quant.reporting.formats import COUNT, RATIO, Unit
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Bars:
     names: Sequence[str]
     values: Matrix
     parts: Sequence[str]
-    form: Format = number
+    form: Unit = RATIO
     errors: Vector | None = None
     signed: bool = False
     description: str = ""
@@ -51,7 +50,7 @@ class Bars:
 def draw(chart: Bars, sheet: Sheet) -> Markup:
     """Draw `chart` on `sheet`, values written on the bars where they fit."""
     stacked = len(chart.parts) > 1
-    frame = Frame.within(sheet, 46, 8, top=32 if stacked else 20)
+    frame = Frame.within(sheet, 46, 8, top=38 if stacked else 22)
     values = np.asarray(chart.values, float).reshape(len(chart.names), len(chart.parts))
     whole = np.nansum(values, axis=1)
     reach = whole if chart.errors is None else np.r_[whole - chart.errors, whole + chart.errors]
@@ -126,7 +125,7 @@ class Pulse:
     title: str
     dates: Dates
     values: Vector
-    form: Format = number
+    form: Unit = RATIO
     smooth: Vector | None = None
     smooth_name: str = ""
     description: str = ""
@@ -134,7 +133,7 @@ class Pulse:
 
 def draw_pulse(chart: Pulse, sheet: Sheet) -> Markup:
     """Draw one thin bar a date; two paths hold them all."""
-    frame = Frame.within(sheet, 46, 8, top=30)
+    frame = Frame.within(sheet, 46, 8, top=38)
     x = days(chart.dates)
     half = np.median(np.diff(x)) / 2 if x.size > 1 else 15.0
     across = Scale(x[0] - half, x[-1] + half, frame.left, frame.right)
@@ -155,8 +154,8 @@ def draw_pulse(chart: Pulse, sheet: Sheet) -> Markup:
         marks.append(tag("path", d=path, class_=css, stroke_width=f"{width:.1f}"))
     keys = [("above zero", "fpos"), ("below zero", "fneg")]
     if chart.smooth is not None:
-        marks.append(tag("path", d=trace(px, up.at(chart.smooth)), class_="s1"))
-        keys.append((chart.smooth_name, "f1"))
+        marks.append(tag("path", d=trace(px, up.at(chart.smooth)), class_="s8"))
+        keys.append((chart.smooth_name, "f8"))
     at = frame.left
     for name, css in keys:
         marks += [rect(at, frame.top - 19, 9, 9, css), text(at + 13, frame.top - 11, name)]
@@ -172,7 +171,7 @@ class Histogram:
 
     title: str
     values: Vector
-    form: Format = number
+    form: Unit = RATIO
     bins: int = 41
     mark: float = 0.0
     description: str = ""
@@ -187,14 +186,15 @@ def draw_histogram(chart: Histogram, sheet: Sheet) -> Markup:
     counts, edges = np.histogram(np.clip(data, low, high), chart.bins, (low, high))
     across = Scale(low, high, frame.left, frame.right)
     up = Scale(0.0, max(1.0, counts.max() * 1.06), frame.bottom, frame.top)
-    marks = value_axis(frame, up, linear_ticks(0, up.high, 4), lambda v: number(v, 0))
+    marks = value_axis(frame, up, linear_ticks(0, up.high, 4), COUNT)
     x, y = across.at(edges), up.at(counts.astype(float))
     for i in np.flatnonzero(counts):
         tip = f"{chart.form(edges[i])} to {chart.form(edges[i + 1])}: {counts[i]}"
         marks.append(rect(x[i] + 0.5, y[i], x[i + 1] - x[i] - 1, frame.bottom - y[i], "f0", tip))
-    for value in linear_ticks(low, high, 4 if sheet.narrow else 7):
-        at = float(across.at(np.array(value)))
-        marks.append(text(at, frame.bottom + 17, chart.form(value), "ax", "middle"))
+    ticks = linear_ticks(low, high, 4 if sheet.narrow else 7)
+    for value, at in zip(ticks, across.at(ticks), strict=True):
+        label = chart.form.tick(value, ticks[1] - ticks[0]) if ticks.size > 1 else chart.form(value)
+        marks.append(text(at, frame.bottom + 17, label, "ax", "middle"))
     marks.append(line(frame.left, frame.bottom + 0.5, frame.right, frame.bottom + 0.5, "base"))
     if low < chart.mark < high:
         at = float(across.at(np.array(chart.mark)))

@@ -3,7 +3,7 @@
 Colours come from the classes of style.css, so one chart serves light, dark and print.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from quant.core.types import Vector
 from quant.reporting.charts.scales import Scale, date_ticks
+from quant.reporting.formats import Unit
 
-Format = Callable[[float], str]
 LABEL_GAP = 14.0  # pixels between two direct labels
 
 
@@ -109,25 +109,28 @@ def document(sheet: Sheet, title: str, description: str, marks: Sequence[str]) -
     )
 
 
-def value_axis(frame: Frame, scale: Scale, ticks: Vector, form: Format) -> list[Markup]:
+def value_axis(frame: Frame, scale: Scale, ticks: Vector, form: Unit) -> list[Markup]:
     """Grid lines and their numbers at the left."""
     marks = []
+    step = float(np.diff(ticks).min()) if ticks.size > 1 else 1.0
     for value, y in zip(ticks, scale.at(ticks), strict=True):
         marks.append(line(frame.left, round(y) + 0.5, frame.right, round(y) + 0.5, "grid"))
-        marks.append(text(frame.left - 6, y + 4, form(value), "ax", "end"))
+        marks.append(text(frame.left - 6, y + 4, form.tick(value, step), "ax", "end"))
     return marks
 
 
 def date_axis(frame: Frame, scale: Scale) -> list[Markup]:
     """Ticks of the calendar below the frame."""
-    wanted = max(2, int((frame.right - frame.left) / 62))
+    wanted, taken = max(2, int((frame.right - frame.left) / 62)), -1e9
     marks = [line(frame.left, frame.bottom + 0.5, frame.right, frame.bottom + 0.5, "base")]
     for value, label in date_ticks(scale.low, scale.high, wanted):
         x = float(scale.at(np.array(value)))
         marks.append(line(x, frame.bottom, x, frame.bottom + 4, "base"))
-        anchor = "middle" if frame.left + 16 < x < frame.right - 16 else "end"
-        anchor = "start" if x <= frame.left + 16 else anchor
-        marks.append(text(x, frame.bottom + 17, label, "ax", anchor))
+        half = 3.3 * len(label)
+        at = min(max(x, frame.left + half - 8), frame.right - half + 8)
+        if at - half > taken:
+            marks.append(text(at, frame.bottom + 17, label, "ax", "middle"))
+            taken = at + half + 4
     return marks
 
 

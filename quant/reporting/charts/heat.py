@@ -7,8 +7,8 @@ import numpy as np
 from markupsafe import Markup
 
 from quant.core.types import Matrix
-from quant.reporting.charts.canvas import Format, Frame, Sheet, document, rect, short, tag, text
-from quant.reporting.formats import number
+from quant.reporting.charts.canvas import Frame, Sheet, document, rect, short, tag, text
+from quant.reporting.formats import RATIO, Unit
 
 SHADES = 8
 
@@ -28,20 +28,20 @@ class Heat:
     columns: Sequence[str]
     values: Matrix
     top: float
-    form: Format = number
+    form: Unit = RATIO
     description: str = ""
 
 
 def height(n_rows: int) -> float:
     """Pixels that `n_rows` rows need."""
-    return 20.0 * n_rows + 58.0
+    return 20.0 * n_rows + 68.0
 
 
 def draw(chart: Heat, sheet: Sheet) -> Markup:
     """Draw `chart` with the last column's value written at the right."""
     longest = max((len(r) for r in chart.rows), default=0)
     left = min(sheet.width * 0.36, 6.4 * longest + 12)
-    frame = Frame.within(sheet, left, 48, top=8, bottom=50)
+    frame = Frame.within(sheet, left, 48, top=18, bottom=50)
     n_rows, n_columns = chart.values.shape
     high, wide = (frame.bottom - frame.top) / n_rows, (frame.right - frame.left) / n_columns
     step = chart.top / SHADES
@@ -80,10 +80,10 @@ def _below(chart: Heat, frame: Frame, wide: float) -> list[Markup]:
 
 
 def _key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
-    marks = [text(frame.left, y + 9, chart.form(0.0))]
+    marks = [text(frame.left, y + 9, chart.form.tick(0.0, chart.top))]
     x = frame.left + 34
     for shade in range(1, SHADES + 1):
         marks.append(rect(x, y, 16, 10, f"h{shade}"))
         x += 16.5
-    marks.append(text(x + 6, y + 9, f"{chart.form(chart.top)} and more"))
+    marks.append(text(x + 6, y + 9, f"{chart.form.tick(chart.top, chart.top)} and more"))
     return marks

@@ -1,14 +1,13 @@
 """Lines and areas over dates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 
 from quant.core.types import Dates, Vector
 from quant.reporting.charts.canvas import (
-    Format,
     Frame,
     Sheet,
     date_axis,
@@ -24,7 +23,7 @@ from quant.reporting.charts.canvas import (
 )
 from quant.reporting.charts.sampling import LIMIT, extremes
 from quant.reporting.charts.scales import Scale, bounds, days, linear_ticks, log_ticks
-from quant.reporting.formats import number
+from quant.reporting.formats import RATIO, Unit
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,12 @@ class Lines:
     title: str
     dates: Dates
     series: Sequence[Line]
-    form: Format = number
+    form: Unit = RATIO
     log: bool = False
     base: float | None = None
     include: tuple[float, ...] = ()
     description: str = ""
     label_last: bool = True
-    last_form: Format | None = field(default=None)
 
 
 def draw(chart: Lines, sheet: Sheet) -> Markup:
@@ -67,8 +65,8 @@ def draw(chart: Lines, sheet: Sheet) -> Markup:
     names = [_label(chart, s, sheet.narrow) for s in chart.series]
     longest = max((len(n) for n in names), default=0)
     narrow = sheet.narrow
-    right = 8.0 if narrow else min(190.0, 6.6 * longest + 14)
-    frame = Frame.within(sheet, 46, right, top=30 if narrow else 14)
+    right = 8.0 if narrow else min(190.0, 7.3 * longest + 10)
+    frame = Frame.within(sheet, 46, right, top=38 if narrow else 20)
     x = days(chart.dates)
     across = Scale(x[0], max(x[-1], x[0] + 1), frame.left, frame.right)
     up = _value_scale(chart, frame)
@@ -99,7 +97,7 @@ def _label(chart: Lines, series: Line, narrow: bool) -> str:
     good = series.values[np.isfinite(series.values)]
     if narrow or not chart.label_last or not good.size:
         return series.name
-    return f"{series.name} {(chart.last_form or chart.form)(good[-1])}"
+    return f"{series.name} {chart.form(good[-1])}"
 
 
 def _value_scale(chart: Lines, frame: Frame) -> Scale:

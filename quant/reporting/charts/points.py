@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from quant.core.types import Vector
 from quant.reporting.charts.canvas import (
-    Format,
     Frame,
     Sheet,
     document,
@@ -21,7 +20,7 @@ from quant.reporting.charts.canvas import (
     value_axis,
 )
 from quant.reporting.charts.scales import Scale, bounds, linear_ticks
-from quant.reporting.formats import number
+from quant.reporting.formats import RATIO, Unit
 
 
 @dataclass(frozen=True)
@@ -43,23 +42,25 @@ class Scatter:
     title: str
     clouds: Sequence[Cloud]
     x_name: str
-    x_form: Format = number
-    y_form: Format = number
+    x_form: Unit = RATIO
+    y_form: Unit = RATIO
     description: str = ""
 
 
 def draw(chart: Scatter, sheet: Sheet) -> Markup:
     """Draw `chart` on `sheet`."""
-    frame = Frame.within(sheet, 50, 12, top=30, bottom=38)
+    frame = Frame.within(sheet, 50, 12, top=38, bottom=38)
     x_low, x_high = bounds(np.concatenate([c.x for c in chart.clouds]), pad=0.06)
     y_low, y_high = bounds(np.concatenate([c.y for c in chart.clouds]), pad=0.08)
     across = Scale(x_low, x_high, frame.left, frame.right)
     up = Scale(y_low, y_high, frame.bottom, frame.top)
     marks = value_axis(frame, up, linear_ticks(y_low, y_high, 5), chart.y_form)
-    for value in linear_ticks(x_low, x_high, 5):
-        x = float(across.at(np.array(value)))
+    ticks = linear_ticks(x_low, x_high, 5)
+    for value, x in zip(ticks, across.at(ticks), strict=True):
         marks.append(line(x, frame.top, x, frame.bottom, "grid"))
-        marks.append(text(x, frame.bottom + 16, chart.x_form(value), "ax", "middle"))
+        marks.append(
+            text(x, frame.bottom + 16, chart.x_form.tick(value, _step(ticks)), "ax", "middle")
+        )
     middle = (frame.left + frame.right) / 2
     marks.append(text(middle, frame.bottom + 32, chart.x_name, "ax", "middle"))
     for cloud in chart.clouds:
@@ -88,7 +89,7 @@ class Strips:
     names: Sequence[str]
     strong: Sequence[Vector]
     faint: Sequence[Vector]
-    form: Format = number
+    form: Unit = RATIO
     description: str = ""
 
 
@@ -99,10 +100,12 @@ def draw_strips(chart: Strips, sheet: Sheet) -> Markup:
     low = low if low < 0 else -0.04 * high
     across = Scale(low, high, frame.left, frame.right)
     marks = []
-    for value in linear_ticks(low, high, 4 if sheet.narrow else 7):
-        x = float(across.at(np.array(value)))
+    ticks = linear_ticks(low, high, 4 if sheet.narrow else 7)
+    for value, x in zip(ticks, across.at(ticks), strict=True):
         marks.append(line(x, frame.top, x, frame.bottom, "base" if value == 0 else "grid"))
-        marks.append(text(x, frame.bottom + 17, chart.form(value), "ax", "middle"))
+        marks.append(
+            text(x, frame.bottom + 17, chart.form.tick(value, _step(ticks)), "ax", "middle")
+        )
     pitch = (frame.bottom - frame.top) / max(1, len(chart.names))
     for i, name in enumerate(chart.names):
         y = frame.top + pitch * (i + 0.62)
@@ -124,3 +127,7 @@ def draw_strips(chart: Strips, sheet: Sheet) -> Markup:
 
 def _dot(x: float, y: float, radius: float, css: str, tip: str) -> Markup:
     return tag("circle", tag("title", tip), cx=short(x), cy=short(y), r=short(radius), class_=css)
+
+
+def _step(ticks: Vector) -> float:
+    return float(ticks[1] - ticks[0]) if ticks.size > 1 else 1.0

@@ -102,7 +102,7 @@ def date_ticks(first: float, last: float, wanted: int) -> list[tuple[float, str]
         return [(first, begin.strftime("%d %b %Y"))] + (
             [(last, end.strftime("%d %b"))] if end > begin else []
         )
-    for step in (1, 2, 3, 6, 12, 24, 60, 120):
+    for step in (12, 24, 60, 120) if months > 30 else (1, 2, 3, 6):
         if months / step <= wanted:
             break
     ticks = []

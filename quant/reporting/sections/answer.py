@@ -1,9 +1,10 @@
 """The first screen: what came out, against what, how sure, and what to beware of."""
 
-from quant.reporting.blocks import Block, Section, Text, Tile, Tiles
+from quant.reporting.blocks import Block, Grid, Section, Text, Tile, Tiles
 from quant.reporting.formats import DASH, basis, missing, number, percent, points, times
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import BENCHMARK, Metrics, book
+from quant.reporting.sections.curves import growth
 from quant.reporting.verdict import verdict
 
 
@@ -12,8 +13,9 @@ def build(inputs: ReportInputs) -> Section:
     metrics = Metrics.of(inputs.metrics)
     years = max(len(book(inputs, "portfolio")) - 1, 0) / inputs.meta.periods_per_year
     label = inputs.meta.benchmark_label
+    said = verdict(metrics, f"the {label[:1].lower()}{label[1:]}", years)
     blocks: list[Block] = [
-        verdict(metrics, f"the {label[:1].lower()}{label[1:]}", years),
+        Grid((said, growth(inputs, "first", half=True)), "hero") if years > 0 else said,
         Tiles(
             (*_performance(metrics), *_trading(metrics)),
             f"Benchmark: {label}, rebalanced with the universe and paying the same costs. "
@@ -32,7 +34,7 @@ def _versus(text: str) -> str:
 
 def _performance(m: Metrics) -> tuple[Tile, ...]:
     trials = m("n_trials")
-    tried = DASH if missing(trials) else f"{number(trials, 0)} trial{'s' * (trials != 1)}"
+    tried = f"{number(trials, 0)} trial{'' if trials == 1 else 's'}"
     return (
         Tile(
             "Return a year", percent(m("ann_return")), _versus(percent(m("ann_return", BENCHMARK)))

@@ -6,7 +6,7 @@ import pandas as pd
 from quant.core.types import Frame
 from quant.reporting.blocks import Block, Cell, Items, Section, Tabular, Text, cells, empty
 from quant.reporting.figures import Line, Lines, figure
-from quant.reporting.formats import count, day, money, number
+from quant.reporting.formats import COUNT, count, day, money, number
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import stamp
 
@@ -46,10 +46,8 @@ def _counts(inputs: ReportInputs) -> list[Block]:
     if not len(frame):
         return [empty("There are no counts of the universe's rules")]
     table = frame.pivot_table(index="asof", columns="rule", values="count", aggfunc="first")
-    # the order in which the rules stand in the table, if it is one, else by name
-    rules = list(dict.fromkeys(frame["rule"]))
-    largest = table.mean().sort_values(ascending=False, kind="stable").index[:LINES]
-    drawn = [r for r in rules if r in set(largest)]
+    rules = list(table.mean().sort_values(ascending=False, kind="stable").index)
+    drawn = rules[:LINES]
     lines = [
         Line(r, table[r].to_numpy(float), tone)
         for r, tone in zip(drawn, (0, 1, 3, 4, 5), strict=False)
@@ -59,7 +57,7 @@ def _counts(inputs: ReportInputs) -> list[Block]:
         blocks.append(
             figure(
                 "rules",
-                Lines("Names counted by rule", table.index.to_numpy(), lines, count, base=0.0),
+                Lines("Names counted by rule", table.index.to_numpy(), lines, COUNT, base=0.0),
                 "At every reconstitution; the largest counts are drawn, the table has all.",
                 height=240,
                 stamp=stamp(inputs),

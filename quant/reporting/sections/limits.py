@@ -7,7 +7,7 @@ from quant.core.types import Frame
 from quant.reporting import series as of
 from quant.reporting.blocks import Block, Cell, Tabular, Text, cells, empty
 from quant.reporting.figures import Line, Lines, figure
-from quant.reporting.formats import count, day, number, percent
+from quant.reporting.formats import PERCENT, count, day, number, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
 
@@ -42,9 +42,8 @@ def volatility(inputs: ReportInputs) -> Block:
         "Volatility: ex ante, target, realised",
         solves.index.to_numpy(),
         [x for x in lines if np.isfinite(x.values).any()],
-        lambda v: percent(v, 0),
+        PERCENT,
         base=0.0,
-        last_form=percent,
     )
     return figure(
         "vol",

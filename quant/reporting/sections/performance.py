@@ -7,10 +7,11 @@ from quant.core.types import Frame
 from quant.reporting import series as of
 from quant.reporting.blocks import Block, Grid, Section, Tabular, cells, empty
 from quant.reporting.figures import Histogram, Line, Lines, figure
-from quant.reporting.formats import count, day, number, percent, times
+from quant.reporting.formats import PERCENT, RATIO, count, day, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, index_levels, stamp
 from quant.reporting.sections.calendar import monthly_table, yearly_table
+from quant.reporting.sections.curves import drawdowns, growth, relative
 from quant.reporting.sections.scorecard import scorecard
 
 SHORTEST = 5  # sessions below which no curve is worth a chart
@@ -19,66 +20,17 @@ SHORTEST = 5  # sessions below which no curve is worth a chart
 def build(inputs: ReportInputs) -> Section:
     """Everything that follows from the NAV table."""
     mine = book(inputs, "portfolio")
-    blocks: list[Block] = [scorecard(inputs)]
     if len(mine) < SHORTEST:
-        blocks.append(empty(f"The NAV table has {len(mine)} sessions of the portfolio: no curves"))
-        return Section("performance", "Performance", tuple(blocks))
+        said = empty(f"The NAV table has {len(mine)} sessions of the portfolio: no curves")
+        return Section("performance", "Performance", (said, scorecard(inputs)))
     theirs = book(inputs, "benchmark").reindex(mine.index)
-    name, index = index_levels(inputs, mine.index)
-    levels = {"Portfolio": mine["nav"]}
-    if theirs["nav"].notna().any():
-        levels[inputs.meta.benchmark_label] = theirs["nav"]
-    if index.notna().any():
-        levels[name] = index
-    blocks += _growth(inputs, levels)
-    blocks += _rolling(inputs, mine, theirs)
+    name, index = index_levels(inputs, pd.DatetimeIndex(mine.index))
+    blocks: list[Block] = [growth(inputs, "growth"), drawdowns(inputs), *relative(inputs)]
     blocks += [monthly_table(mine, theirs), yearly_table(inputs, mine, theirs, name, index)]
-    blocks.append(_worst(mine["nav"]))
-    blocks.append(_shape(inputs, mine["nav"]))
+    blocks += _rolling(inputs, mine, theirs)
+    blocks.append(Grid((_worst(mine["nav"]), _shape(inputs, mine["nav"]))))
+    blocks.append(scorecard(inputs))
     return Section("performance", "Performance", tuple(blocks))
-
-
-def _growth(inputs: ReportInputs, levels: dict[str, pd.Series]) -> list[Block]:
-    dates = next(iter(levels.values())).index.to_numpy()
-    tones = {
-        name: 2 if i and name != inputs.meta.benchmark_label else i for i, name in enumerate(levels)
-    }
-    grown = [Line(n, of.growth(s).to_numpy(float), tones[n]) for n, s in levels.items()]
-    sunk = [
-        Line(n, of.drawdown(s).to_numpy(float), tones[n], fill=i == 0)
-        for i, (n, s) in enumerate(levels.items())
-        if i < 2
-    ]
-    blocks: list[Block] = [
-        figure(
-            "growth",
-            Lines("Growth of 1, logarithmic", dates, grown, times, log=True, include=(1.0,)),
-            "NAV after costs over its first value. A price index leaves dividends out and is no "
-            "benchmark for a portfolio that earns them.",
-            height=360,
-            stamp=stamp(inputs),
-        ),
-        figure(
-            "drawdown",
-            Lines("Drawdown", dates, sunk, lambda v: percent(v, 0), base=0.0, last_form=percent),
-            "NAV over its highest value so far, minus 1.",
-            height=220,
-            stamp=stamp(inputs),
-        ),
-    ]
-    if inputs.meta.benchmark_label in levels:
-        ratio = of.growth(levels["Portfolio"]) / of.growth(levels[inputs.meta.benchmark_label])
-        line = Line("Portfolio / benchmark", ratio.to_numpy(float), 3)
-        blocks.append(
-            figure(
-                "relative",
-                Lines("Portfolio relative to its benchmark", dates, [line], times, base=1.0),
-                "Growth of the portfolio over growth of the benchmark; rising = ahead.",
-                height=220,
-                stamp=stamp(inputs),
-            )
-        )
-    return blocks
 
 
 def _rolling(inputs: ReportInputs, mine: Frame, theirs: Frame) -> list[Block]:
@@ -90,8 +42,8 @@ def _rolling(inputs: ReportInputs, mine: Frame, theirs: Frame) -> list[Block]:
     rf = mine["rf"].fillna(0.0).iloc[1:]
     dates = daily.index.to_numpy()
     pairs = (
-        ("rollsharpe", "Sharpe ratio", number, None, of.rolling_sharpe, True),
-        ("rollvol", "Volatility", lambda v: percent(v, 0), 0.0, of.rolling_vol, False),
+        ("rollsharpe", "Sharpe ratio", RATIO, None, of.rolling_sharpe, True),
+        ("rollvol", "Volatility", PERCENT, 0.0, of.rolling_vol, False),
     )
     drawn = []
     for key, title, form, base, how, excess in pairs:
@@ -109,7 +61,7 @@ def _rolling(inputs: ReportInputs, mine: Frame, theirs: Frame) -> list[Block]:
             f"Beta to the benchmark, last {window} sessions",
             dates,
             [Line("Beta", beta, 0)],
-            number,
+            RATIO,
             include=(0.0, 1.0),
         )
         drawn.append(figure("rollbeta", chart, height=250, half=True, stamp=stamp(inputs)))
@@ -123,7 +75,7 @@ def _active(inputs: ReportInputs, active: pd.Series, window: int) -> Block:
         f"Active return a year, last {window} sessions",
         active.index.to_numpy(),
         [Line("Active", rolled, 3)],
-        lambda v: percent(v, 0),
+        PERCENT,
         base=0.0,
     )
     return figure("rollactive", chart, height=250, half=True, stamp=stamp(inputs))
@@ -150,9 +102,10 @@ def _shape(inputs: ReportInputs, levels: pd.Series) -> Block:
     tail = np.nanquantile(daily, 0.05)
     return figure(
         "returns",
-        Histogram("Daily returns of the portfolio", daily, lambda v: percent(v, 1)),
+        Histogram("Daily returns of the portfolio", daily, PERCENT),
         f"{len(daily):,} sessions; the worst 5% lost {percent(-tail, 2)} or more. "
         "The outer bars hold everything beyond the 0.1 and 99.9 percentiles.",
-        height=200,
+        height=230,
+        half=True,
         stamp=stamp(inputs),
     )

@@ -7,7 +7,7 @@ from quant.core.types import Frame
 from quant.reporting import series as of
 from quant.reporting.blocks import Block, Grid, Section, Tabular, cells, empty
 from quant.reporting.figures import Heat, Line, Lines, figure, heat_height
-from quant.reporting.formats import count, day, number, percent
+from quant.reporting.formats import COUNT, DASH, PERCENT, day, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
 from quant.reporting.sections.limits import binding, relaxations, solvers, volatility
@@ -55,7 +55,7 @@ def _exposures(inputs: ReportInputs) -> list[Block]:
     years = [str(d.year) for d in dates]
     labels = [y if i == 0 or y != years[i - 1] else "" for i, y in enumerate(years)]
     limit = f" The darkest shade is the cap, {percent(cap, 0)} of NAV." if cap else ""
-    every = "each month end" if step == 1 else f"every {step} month ends"
+    every = "every month end" if step == 1 else f"one month end in {step}"
     return [
         figure(
             "exposures",
@@ -65,7 +65,7 @@ def _exposures(inputs: ReportInputs) -> list[Block]:
                 labels,
                 table.to_numpy(float),
                 top,
-                lambda v: percent(v, 0) if v == 0 or v == top else percent(v),
+                PERCENT,
             ),
             f"Held weights at {every}, groups in force on the day, largest on average first; the "
             f"last column is written out.{limit}",
@@ -85,13 +85,13 @@ def _holdings(inputs: ReportInputs) -> Block:
         drawn.append(
             figure(
                 "held",
-                Lines("Names held", dates, [held], count, base=0.0),
+                Lines("Names held", dates, [held], COUNT, base=0.0),
                 height=230,
                 half=True,
                 stamp=stamp(inputs),
             )
         )
-        chart = Lines("Cash, share of NAV", dates, [cash], lambda v: percent(v, 0), base=0.0)
+        chart = Lines("Cash, share of NAV", dates, [cash], PERCENT, base=0.0)
         drawn.append(figure("cash", chart, height=230, half=True, stamp=stamp(inputs)))
     if len(inputs.weights):
         drawn += _concentration(inputs)
@@ -113,14 +113,14 @@ def _concentration(inputs: ReportInputs) -> list[Block]:
     return [
         figure(
             "top10",
-            Lines("Ten largest positions, share of NAV", dates, [share], percent, base=0.0),
+            Lines("Ten largest positions, share of NAV", dates, [share], PERCENT, base=0.0),
             height=230,
             half=True,
             stamp=stamp(inputs),
         ),
         figure(
             "effective",
-            Lines("Effective number of names", dates, [names], count, base=0.0),
+            Lines("Effective number of names", dates, [names], COUNT, base=0.0),
             "Invested weight squared over the sum of squared weights.",
             height=230,
             half=True,
@@ -139,15 +139,14 @@ def _largest(inputs: ReportInputs) -> Block:
     if len(inputs.membership):
         members = inputs.membership[inputs.membership["date"] == last]
         groups = dict(zip(members["symbol"], members["group_id"], strict=True))
-    rows = [
-        cells((r.symbol, groups.get(r.symbol, LEFT if groups else "–"), percent(r.weight, 2)))
+    rows = tuple(
+        cells((r.symbol, groups.get(r.symbol, LEFT if groups else DASH), percent(r.weight, 2)))
         for r in held.itertuples()
-    ]
-    total = number(held["weight"].sum() * 100, 1)
-    return Tabular(
-        f"Largest holdings on {day(last)}",
-        ("Symbol", "Group", "Weight"),
-        tuple(rows),
-        f"The {len(rows)} largest hold {total}% of NAV. Weight: value at the close over NAV.",
-        texts=2,
     )
+    total = percent(held["weight"].sum())
+    head, half = ("Symbol", "Group", "Weight"), (TOP + 1) // 2
+    foot = f"The {len(rows)} largest hold {total} of NAV. Weight: value at the close over NAV."
+    first = Tabular(f"Largest holdings on {day(last)}", head, rows[:half], foot, texts=2)
+    if len(rows) <= half:
+        return first
+    return Grid((first, Tabular("The next largest", head, rows[half:], texts=2)))

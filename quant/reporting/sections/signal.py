@@ -6,15 +6,20 @@ import pandas as pd
 from quant.core.types import Frame
 from quant.reporting.blocks import Block, Cell, Grid, Section, Tabular, Text, cells, empty
 from quant.reporting.figures import Bars, Cloud, Line, Lines, Pulse, Scatter, figure
-from quant.reporting.formats import DASH, count, day, number, percent
+from quant.reporting.formats import (
+    BASIS,
+    CORRELATION,
+    COUNT,
+    DASH,
+    RATIO,
+    count,
+    day,
+    number,
+    percent,
+)
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import Metrics, stamp
 from quant.reporting.sections.validation import cpcv, folds
-
-
-def ic(value: float) -> str:
-    """A correlation: three decimals."""
-    return number(value, 3)
 
 
 def build(inputs: ReportInputs) -> Section:
@@ -49,7 +54,7 @@ def _ic(inputs: ReportInputs) -> list[Block]:
         "Rank IC by month",
         dates,
         months.to_numpy(float),
-        lambda v: number(v, 2),
+        CORRELATION,
         smooth,
         "12 months",
     )
@@ -57,7 +62,7 @@ def _ic(inputs: ReportInputs) -> list[Block]:
         Line(name, frame[column].fillna(0.0).cumsum().to_numpy(float), tone)
         for name, column, tone in (("Rank IC", "rank_ic", 0), ("IC", "ic", 2))
     ]
-    summed = Lines("Cumulative IC", frame.index.to_numpy(), total, lambda v: number(v, 0), base=0.0)
+    summed = Lines("Cumulative IC", frame.index.to_numpy(), total, COUNT, base=0.0)
     return [
         figure(
             "icmonth",
@@ -103,9 +108,9 @@ def _ic_row(name: str, frame: Frame, metrics: Metrics | None) -> tuple[Cell, ...
         (
             name,
             count(len(rank)),
-            ic(frame["ic"].mean()),
+            CORRELATION(frame["ic"].mean()),
             number(t, 1) if metrics else "",
-            ic(rank.mean()),
+            CORRELATION(rank.mean()),
             number(rank_t, 1) if metrics else "",
             number(rank.mean() / spread) if spread > 0 else DASH,
             percent((rank > 0).mean(), 0) if len(rank) else DASH,
@@ -126,7 +131,7 @@ def _quantiles(inputs: ReportInputs) -> Block:
         names,
         values[:, None],
         ("mean",),
-        lambda v: number(v, 0),
+        BASIS,
         errors,
         signed=True,
     )
@@ -152,7 +157,7 @@ def _decay(inputs: ReportInputs) -> Block:
         [str(v) for v in frame["lag"]],
         frame[["rank_ic"]].to_numpy(float),
         ("rank IC",),
-        ic,
+        CORRELATION,
         signed=True,
     )
     return figure(
@@ -169,6 +174,7 @@ def _calibration(inputs: ReportInputs) -> Block:
     frame = inputs.calibration
     if not len(frame):
         return empty("There is no calibration of scores to returns")
+    frame = frame.sort_values(["fold", "bin"])
     last = frame["fold"].max()
     old = frame[frame["fold"] != last]
     now = frame[frame["fold"] == last].sort_values("score")
@@ -179,9 +185,7 @@ def _calibration(inputs: ReportInputs) -> Block:
     if len(old):
         x, y = old["score"].to_numpy(float), old["realised"].to_numpy(float) * 1e4
         clouds.insert(0, Cloud("earlier refits", x, y, 2, faint=True))
-    chart = Scatter(
-        "Calibration at the last refit, bp", clouds, "score", number, lambda v: number(v, 0)
-    )
+    chart = Scatter("Calibration at the last refit, bp", clouds, "score", RATIO, BASIS)
     return figure(
         "calibration",
         chart,

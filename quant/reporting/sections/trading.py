@@ -6,7 +6,7 @@ import pandas as pd
 from quant.core.types import Frame
 from quant.reporting.blocks import Block, Grid, Section, Tabular, Text, cells, empty
 from quant.reporting.figures import Bars, figure
-from quant.reporting.formats import DASH, basis, count, money, number, percent, times
+from quant.reporting.formats import DASH, Unit, basis, count, money, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
 
@@ -67,13 +67,14 @@ def _charts(inputs: ReportInputs, table: Frame) -> list[Block]:
             years,
             table[["turnover"]].to_numpy(float),
             ("turnover",),
-            lambda v: times(v, 1),
+            Unit(suffix="×", digits=1),
         )
         drawn.append(figure("turnover", chart, "Two-way.", 250, half=True, stamp=stamp(inputs)))
     if table["nav"].notna().any():
         parts = _parts(table)
         rates = table[parts].div(table["nav"], axis=0).to_numpy(float) * 1e4
-        chart = Bars("Costs by year, bp of NAV", years, rates, parts, lambda v: number(v, 0))
+        unit = Unit(digits=0 if np.nanmax(rates.sum(axis=1)) >= 20 else 1)
+        chart = Bars("Costs by year, bp of NAV", years, rates, parts, unit)
         drawn.append(
             figure(
                 "costs", chart, "Over mean NAV of the year.", 250, half=True, stamp=stamp(inputs)

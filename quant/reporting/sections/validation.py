@@ -2,7 +2,7 @@
 
 from quant.reporting.blocks import Block, Tabular, cells, empty
 from quant.reporting.figures import Strips, figure
-from quant.reporting.formats import count, day, number
+from quant.reporting.formats import CORRELATION, count, day, number
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import stamp
 
@@ -14,13 +14,12 @@ def cpcv(inputs: ReportInputs) -> list[Block]:
     frame = inputs.cpcv
     if not len(frame):
         return [empty("No combinatorial cross-validation was run")]
+    frame = frame.sort_values(["model", "split", "path", "test_groups"])
     paths = frame.groupby(["model", "path"])[["ic", "icir", "sharpe"]].mean().reset_index()
     models = sorted(frame["model"].unique())
     strong = [paths.loc[paths["model"] == m, "ic"].to_numpy(float) for m in models]
     faint = [frame.loc[frame["model"] == m, "ic"].to_numpy(float) for m in models]
-    chart = Strips(
-        "Cross-validation: rank IC of each path", models, strong, faint, lambda v: number(v, 3)
-    )
+    chart = Strips("Cross-validation: rank IC of each path", models, strong, faint, CORRELATION)
     drawn = figure(
         "cpcv",
         chart,

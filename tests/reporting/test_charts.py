@@ -1,0 +1,174 @@
+"""Charts: ticks are round and true, sampling keeps extremes, marks stand where they should."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quant.core.seeds import generator
+from quant.reporting.charts.canvas import short, spread, tag, trace
+from quant.reporting.charts.sampling import extremes
+from quant.reporting.charts.scales import (
+    Scale,
+    bounds,
+    date_ticks,
+    days,
+    linear_ticks,
+    log_ticks,
+)
+from quant.reporting.figures import Bars, Heat, Histogram, Line, Lines, Pulse, Strips, figure
+from quant.reporting.formats import PERCENT, RATIO, TIMES
+
+RNG = generator(42, "charts test")
+DATES = pd.bdate_range("2010-01-04", periods=2500).to_numpy()
+
+
+def test_scale_maps_its_ends():
+    for log in (False, True):
+        scale = Scale(1.0, 100.0, 50.0, 250.0, log)
+        np.testing.assert_allclose(scale.at(np.array([1.0, 100.0])), [50, 250])
+    assert Scale(1.0, 100.0, 0.0, 2.0, True).at(np.array(10.0)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.37, 0.11), (0.031, 0.034), (-5e6, 2e7)])
+def test_linear_ticks_are_inside_even_and_few(low, high):
+    ticks = linear_ticks(low, high, 5)
+    assert 2 <= ticks.size <= 7
+    assert ticks.min() >= low - 1e-9 and ticks.max() <= high + 1e-9
+    np.testing.assert_allclose(np.diff(ticks), np.diff(ticks)[0])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.8, 2.5), (0.5, 40), (0.97, 1.08), (1e-3, 1e4)])
+def test_log_ticks_are_inside_and_few(low, high):
+    ticks = log_ticks(low, high, 6)
+    assert 1 <= ticks.size <= 8
+    assert ticks.min() >= low * 0.998 and ticks.max() <= high * 1.002
+
+
+def test_tick_labels_are_never_rounded_away():
+    """A step of 2.5% printed as 2%, 5%, 8% would lie."""
+    assert [PERCENT.tick(v, 0.025) for v in (0.0, 0.025, 0.05)] == ["0.0%", "2.5%", "5.0%"]
+    assert PERCENT.tick(0.1, 0.05) == "10%"
+    assert TIMES.tick(1.25, 0.25) == "1.25×"
+    assert RATIO.tick(-2.0, 1.0) == "−2"
+
+
+def test_date_ticks_lie_on_first_days():
+    first, last = days(np.array(["2010-01-04", "2019-07-30"], "datetime64[D]"))
+    ticks = date_ticks(first, last, 12)
+    assert [t for _, t in ticks] == [str(y) for y in range(2011, 2020)]
+    for at, text in ticks:
+        assert np.datetime64(int(at), "D") == np.datetime64(f"{text}-01-01")
+
+
+def test_bounds_are_never_empty():
+    for values in ([], [np.nan], [3.0], [0.0, 0.0]):
+        low, high = bounds(np.array(values))
+        assert low < high
+
+
+def test_zero_stays_an_edge():
+    assert bounds(np.array([0.2, 0.5]), (0.0,))[0] == 0.0
+
+
+def test_sampling_keeps_ends_and_extremes():
+    values = RNG.normal(0, 1, 5000).cumsum()
+    kept = extremes(values, 600)
+    assert kept.size <= 600 and kept[0] == 0 and kept[-1] == 4999
+    assert (np.diff(kept) > 0).all()
+    assert values[kept].max() == values.max() and values[kept].min() == values.min()
+
+
+def test_sampling_leaves_short_series_alone():
+    np.testing.assert_array_equal(extremes(np.arange(600.0)), np.arange(600))
+
+
+def test_sampling_keeps_gaps():
+    values = np.r_[np.ones(2000), np.full(2000, np.nan), np.ones(2000)]
+    assert np.isnan(values[extremes(values, 100)]).any()
+
+
+def test_trace_lifts_the_pen_at_gaps_and_does_not_drift():
+    x = np.arange(6.0)
+    y = np.array([0, 1, np.nan, 3, 4, 5.0])
+    assert trace(x, y).count("M") == 2
+    steps = re.findall(
+        r"([Ml])(-?[\d.]+)[ ]?(-?[\d.]+)",
+        trace(np.arange(999) * 0.33, np.sin(x[0] + np.arange(999))),
+    )
+    at = np.zeros(2)
+    for kind, a, b in steps:
+        at = np.array([float(a), float(b)]) + (at if kind == "l" else 0)
+    np.testing.assert_allclose(at, [998 * 0.33, np.sin(998)], atol=0.051)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.0, "1"), (0.5, ".5"), (-0.04, "0"), (10.0, "10"), (-3.26, "-3.3")]
+)
+def test_coordinates_are_short(value, text):
+    assert short(value) == text
+
+
+def test_labels_keep_apart_and_in_order():
+    out = spread(np.array([50.0, 51.0, 49.0, 200.0]), 0, 100, 14)
+    assert np.diff(np.sort(out)).min() >= 14 - 1e-9
+    assert out.max() <= 100 and out[2] < out[0] < out[1] < out[3]
+
+
+def test_attributes_and_bodies_are_escaped():
+    made = tag("text", "<b>", class_="a'b\"<")
+    assert ElementTree.fromstring(str(made)).text == "<b>"
+    assert ElementTree.fromstring(str(made)).get("class") == "a'b\"<"
+
+
+def test_a_line_chart_is_about_four_kilobytes_a_series():
+    values = RNG.normal(0, 0.01, DATES.size).cumsum()
+    drawn = figure("k", Lines("t", DATES, [Line("a", values)]))
+    assert len(drawn.wide) < 9000 and len(drawn.narrow) < 6000
+
+
+def test_a_constant_series_can_be_drawn():
+    drawn = figure("k", Lines("t", DATES[:5], [Line("a", np.ones(5))], log=True))
+    assert "nan" not in drawn.wide
+
+
+def test_bars_are_as_high_as_their_values():
+    chart = Bars("t", ["a", "b"], np.array([[1.0], [2.0]]), ("v",))
+    heights = [
+        float(h) for h in re.findall(r"<rect[^>]*height='([\d.]+)'", figure("k", chart).wide)
+    ]
+    assert heights[1] == pytest.approx(2 * heights[0], rel=0.01)
+
+
+def test_stacked_bars_stand_on_each_other():
+    chart = Bars("t", ["a"], np.array([[1.0, 3.0]]), ("u", "v"))
+    boxes = re.findall(
+        r"<rect x='[\d.]+' y='([\d.]+)' width='54' height='([\d.]+)'", figure("k", chart).wide
+    )
+    (y0, _), (y1, h1) = [(float(a), float(b)) for a, b in boxes]
+    assert y1 + h1 == pytest.approx(y0, abs=0.2)
+
+
+def test_histogram_counts_everything():
+    values = np.r_[RNG.normal(0, 1, 1000), 50.0, np.nan]
+    drawn = figure("k", Histogram("t", values)).wide
+    assert sum(int(n) for n in re.findall(r": (\d+)</title>", drawn)) == 1001
+
+
+def test_pulse_has_one_stroke_a_date():
+    drawn = figure("k", Pulse("t", DATES[:50], np.r_[np.ones(20), -np.ones(30)])).wide
+    assert re.search(r"<path d='([^']*)' class='bpos'", drawn)[1].count("M") == 20
+    assert re.search(r"<path d='([^']*)' class='bneg'", drawn)[1].count("M") == 30
+
+
+def test_heat_shades_grow_with_values():
+    chart = Heat("t", ["r"], ["a", "b", "c"], np.array([[0.0, 0.1, 0.9]]), 0.8)
+    drawn = figure("k", chart, height=100).wide
+    assert "class='h1'" in drawn and "class='h8'" in drawn
+
+
+def test_strips_draw_every_finite_dot():
+    chart = Strips("t", ["m"], [np.array([0.1, np.nan])], [np.array([0.0, 0.1, 0.2])])
+    assert figure("k", chart).wide.count("<circle") == 4

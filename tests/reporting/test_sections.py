@@ -1,0 +1,148 @@
+"""What the sections derive from the tables agrees with the tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quant.core.errors import ReportError
+from quant.reporting.inputs import COLUMNS, ReportInputs
+from quant.reporting.lookup import Metrics, book, index_levels
+from quant.reporting.sections.calendar import monthly_table, shade, yearly_table
+from quant.reporting.sections.data import quality
+from quant.reporting.sections.limits import binding, relaxations
+from quant.reporting.sections.portfolio import LEFT, exposures
+from quant.reporting.sections.scorecard import ROWS
+from quant.reporting.sections.trading import attribution, unfilled
+from tests.reporting import sample
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return sample.full(names=12, years=1.5)
+
+
+def test_attribution_adds_up(inputs):
+    table = attribution(inputs.fills, book(inputs, "portfolio"), 5e-4)
+    parts = table[["linear", "impact", "fees"]].sum().sum()
+    assert parts == pytest.approx(inputs.fills["cost"].sum() + inputs.fills["fee"].sum())
+    assert table["linear"].sum() == pytest.approx(5e-4 * inputs.fills["notional"].abs().sum())
+    assert (table["impact"] >= 0).all()
+
+
+def test_without_lambda1_the_cost_stays_whole(inputs):
+    table = attribution(inputs.fills, book(inputs, "portfolio"), None)
+    assert "linear" not in table
+    assert table["cost"].sum() == pytest.approx(inputs.fills["cost"].sum())
+
+
+def test_exposures_add_up_to_the_invested_share(inputs):
+    dates = pd.DatetimeIndex(inputs.weights["date"].unique()[-3:])
+    table = exposures(inputs.weights, inputs.membership, dates)
+    held = inputs.weights.groupby("date")["weight"].sum()
+    np.testing.assert_allclose(table.sum(), held[dates])
+    assert list(table.columns) == list(dates)
+    assert set(table.index) <= {*sample.GROUPS, LEFT}
+
+
+def test_a_holding_outside_the_universe_is_named_so():
+    day = pd.Timestamp("2020-01-31")
+    weights = pd.DataFrame({"date": day, "symbol": ["A", "B"], "weight": [0.3, 0.1]})
+    members = pd.DataFrame({"date": [day], "symbol": ["A"], "group_id": ["g"]})
+    table = exposures(weights, members, pd.DatetimeIndex([day]))
+    assert table.loc[LEFT, day] == 0.1 and table.loc["g", day] == 0.3
+
+
+def test_unfilled_counts_by_reason(inputs):
+    table = unfilled(inputs)
+    fills = inputs.fills[inputs.fills["ordered"] != inputs.fills["shares"]]
+    wanted = fills.groupby("reason").size().sort_values(ascending=False)
+    assert [(r[0].text, r[1].text) for r in table.rows] == [(k, str(v)) for k, v in wanted.items()]
+
+
+def test_binding_shares(inputs):
+    first = binding(inputs).rows[0]
+    share = inputs.solves["vol_binds"].mean()
+    assert first[0].text == "All" and first[2].text == f"{share * 100:.0f}%"
+
+
+def test_relaxations_give_date_and_reason(inputs):
+    (table,) = relaxations(inputs)
+    assert len(table.rows) == inputs.solves["relaxed"].sum()
+    assert "smallest feasible" in table.rows[0][1].text and table.rows[0][3].text == "31.0%"
+
+
+def test_no_relaxation_is_said():
+    whole = sample.full(names=8, years=1)
+    (said,) = relaxations(replace(whole, solves=whole.solves.assign(relaxed=False)))
+    assert said.text == "No limit had to be relaxed at any rebalance."
+
+
+def test_yearly_returns_agree_with_the_months(inputs):
+    mine, theirs = book(inputs, "portfolio"), book(inputs, "benchmark")
+    name, index = index_levels(inputs, mine.index)
+    years = yearly_table(inputs, mine, theirs, name, index)
+    months = monthly_table(mine, theirs)
+    assert [r[1].text for r in years.rows] == [f"{r[13].text}%" for r in months.rows]
+    assert [r[2].text for r in years.rows] == [f"{r[14].text}%" for r in months.rows]
+
+
+def test_a_fall_over_new_year_counts():
+    days = pd.DatetimeIndex(["2019-12-30", "2019-12-31", "2020-01-02", "2020-01-03"])
+    frame = pd.DataFrame(
+        {"book": "portfolio", "date": days, "nav": [90.0, 100, 80, 90], "cash": 0.0, "cost": 0.0}
+        | {"fee": 0.0, "turnover": 0.0, "rf": 0.0, "n_held": 1}
+    )
+    inputs = ReportInputs(meta=sample.meta(), nav=frame)
+    mine = book(inputs, "portfolio")
+    rows = yearly_table(inputs, mine, mine.iloc[:0].reindex(days), "", pd.Series(dtype=float)).rows
+    assert rows[-1][0].text == "2020" and rows[-1][7].text == "−20.0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "css"), [(0.0, ""), (0.001, ""), (0.01, "p1"), (-0.05, "n3"), (0.5, "p4")]
+)
+def test_shades(value, css):
+    assert shade(value, 0.02) == css
+
+
+def test_quality_counts(inputs):
+    rows = {r[0].text: r[3].text for r in quality(inputs).rows}
+    assert rows == {"stale price": "3", "impossible move": "3"}
+
+
+def test_the_index_says_when_dividends_are_out(inputs):
+    dates = book(inputs, "portfolio").index
+    price = replace(inputs, benchmark=inputs.benchmark.assign(total_return=False))
+    assert index_levels(inputs, dates)[0] == "SPY"
+    assert index_levels(price, dates)[0] == "SPY (price only)"
+
+
+def test_a_total_return_index_comes_first(inputs):
+    other = inputs.benchmark.assign(name="AAA", total_return=False)
+    both = replace(inputs, benchmark=pd.concat([other, inputs.benchmark]))
+    assert index_levels(both, book(inputs, "portfolio").index)[0] == "SPY"
+
+
+def test_lookup_knows_books():
+    metrics = Metrics.of(sample.metrics())
+    assert metrics("sharpe") == 0.74 and metrics("sharpe", "benchmark") == 0.58
+    assert np.isnan(metrics("nothing")) and metrics.alpha("rank_ic") == 0.034
+
+
+def test_scorecard_rows_are_distinct():
+    names = [r.metric for r in ROWS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", list(COLUMNS))
+def test_a_frame_that_lacks_a_column_is_refused(inputs, name):
+    first = COLUMNS[name][0]
+    with pytest.raises(ReportError, match=f"report frame {name} lacks .*{first}"):
+        replace(inputs, **{name: getattr(inputs, name).drop(columns=first)})
+
+
+def test_a_window_that_runs_backwards_is_refused():
+    with pytest.raises(ReportError, match="runs backwards"):
+        sample.meta(start=sample.meta().end, end=sample.meta().start)
