@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from quant.core.types import Vector
-from quant.optimizer.cone import settings
+from quant.optimizer.cone import objective_scale, settings
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
@@ -33,7 +33,7 @@ def solve_clarabel(problem: Problem, limits: Limits, tolerance: float = 1e-10) -
     linear = -problem.mu[free] + problem.gamma * problem.ridge * base[free]
     linear += 2.0 * problem.lambda2[free] * done
     cost = problem.lambda1[free]
-    scale = unit * max(float(np.abs(linear).max()), float(cost.max()), 1e-12)
+    scale = objective_scale(problem, base, free) * unit
     body, right, cones, radius = _program(problem, limits, base, free, rows, unit)
     m = problem.factor.shape[0]
     curvature = problem.gamma * problem.ridge + 2.0 * problem.lambda2[free]

@@ -19,7 +19,7 @@ import scipy.sparse as sparse
 from quant.core.types import Codes, Matrix, Vector
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
-from quant.optimizer.terms import Duals, Limits
+from quant.optimizer.terms import Duals, Limits, covariance_times
 
 _SOLVED = ("Solved", "AlmostSolved", "InsufficientProgress")
 
@@ -59,6 +59,13 @@ def settings(tolerance: float) -> clarabel.DefaultSettings:
     return chosen
 
 
+def objective_scale(problem: Problem, base: Vector, names: Codes) -> float:
+    """Size of the objective's gradient at `base`, by which the program is divided; > 0."""
+    slope = problem.gamma * covariance_times(problem, base)[names]
+    terms = (problem.mu[names], problem.lambda1[names], slope)
+    return max(*(float(np.abs(term).max()) for term in terms), 1e-12)
+
+
 def solve_columns(
     problem: Problem, limits: Limits, base: Vector, columns: Columns, tolerance: float
 ) -> tuple[Vector, Duals] | None:
@@ -76,7 +83,7 @@ def solve_columns(
     turnover = limits.tau - spent if columns.cap.sum() > limits.tau - spent else np.inf
     linear, diagonal = _costs(problem, base, columns)
     unit = float(columns.cap.max())
-    scale = unit * max(float(np.abs(linear).max()), 1e-12)
+    scale = objective_scale(problem, base, columns.index) * unit
     program = _assemble(rows, columns, risk, position, turnover, radius, unit)
     hessian = sparse.diags_array(
         np.append(diagonal, np.full(m, problem.gamma)) * (unit * unit / scale), format="csc"

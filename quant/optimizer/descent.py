@@ -83,7 +83,7 @@ def _fill(room: Vector, amount: float) -> Vector:
 def _sell_risk(problem: Problem, limits: Limits, weights: Vector) -> None:
     """Sell the names of largest marginal risk until the variance is at its cap, in place."""
     exposed = exposures(problem, weights)
-    spare = exposed - limits.group_low
+    spare = np.maximum(exposed - limits.group_low, 0.0)
     total_spare = float(weights.sum()) - limits.total_low
     for _ in range(_STEPS):
         level = variance(problem, weights)
@@ -107,7 +107,7 @@ def _sell_risk(problem: Problem, limits: Limits, weights: Vector) -> None:
             reach = (level - limits.variance) / (slope + np.sqrt(inside))
             step = min(step, reach * (1 + 1e-9))
         weights -= step * move
-        spare -= step * exposures(problem, move)
+        spare = np.maximum(spare - step * exposures(problem, move), 0.0)
         total_spare -= step * float(move.sum())
 
 

@@ -10,6 +10,7 @@ import osqp
 import scipy.sparse as sparse
 
 from quant.core.types import Vector
+from quant.optimizer.cone import objective_scale
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
@@ -96,8 +97,7 @@ class _Program:
             problem, limits, self.base, self.free, np.ones(self.free.size), self.low, self.high
         )
         self.unit = float(np.maximum(self.high, -self.low).max())
-        cost = np.append(problem.mu, problem.lambda1)
-        self.scale = self.unit * max(float(np.abs(cost).max()), 1e-12)
+        self.scale = objective_scale(problem, self.base, self.free) * self.unit
         self._set_up()
 
     def at(self, price: float) -> Point | None:

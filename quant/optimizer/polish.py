@@ -103,10 +103,7 @@ class _Active:
         system[np.arange(k), np.arange(k)] += 2.0 * p.lambda2[free]
         system[k:, :k], system[:k, k:] = jacobian, jacobian.T
         right = -np.append(residual, self._miss(weights))
-        try:
-            step = np.linalg.solve(system, right)
-        except np.linalg.LinAlgError:
-            step = np.linalg.lstsq(system, right)[0]
+        step = _solved(system, right)
         return step[:k], step[k:]
 
     def duals(self, prices: Vector) -> Duals:
@@ -131,6 +128,17 @@ class _Active:
         if self.variance:
             miss.append(0.5 * (variance(p, weights) - limits.variance))
         return np.array(miss)
+
+
+def _solved(system: Matrix, right: Vector) -> Vector:
+    """The solution, of least norm where there are many (names alike, redundant limits)."""
+    try:
+        step = np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(system, right, rcond=1e-12)[0]
+    if np.abs(step[: right.size]).max() > 1e6 * max(np.abs(right).max(), 1e-12):
+        return np.linalg.lstsq(system, right, rcond=1e-12)[0]
+    return step
 
 
 def _end(price: float, value: float, low: float, high: float) -> float | None:

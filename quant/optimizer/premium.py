@@ -14,7 +14,7 @@ def expected_return(
     alpha: Vector,
     tilt: Vector | float = 0.0,
 ) -> Vector:
-    """mu = gamma_ref Sigma w_bench + alpha + tilt, (n_assets,), over the covariance's horizon.
+    """Expected return mu = gamma_ref Sigma w_bench + alpha + tilt, (n_assets,), over the horizon.
 
     The premium makes the benchmark optimal where there is no alpha and no cost; without it a
     long-only book of residual alphas would sit in cash.

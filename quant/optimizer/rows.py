@@ -33,7 +33,7 @@ class Rows:
         signed = multipliers * self.side
         mine = self.owner == _BUDGET
         group = np.bincount(self.owner[~mine], weights=signed[~mine], minlength=n_groups)
-        return float(signed[mine].sum()), group
+        return float(signed[mine].sum()), group.astype(float)
 
 
 def joint_rows(

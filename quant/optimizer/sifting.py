@@ -45,10 +45,14 @@ def sift(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> 
         more = _violators(base, state, moving)
         if not more.any():
             return Point(weights, duals, rounds)
+        whole = moving | more
         if rounds <= _DROPS:
             moving &= _directions(base, weights, _IDLE) | _wishes(problem, limits, base, found)
         moving |= more
         found = _solve(problem, limits, base, moving)
+        if found is None:  # what left was needed after all
+            moving = whole
+            found = _solve(problem, limits, base, moving)
     return None
 
 

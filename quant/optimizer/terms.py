@@ -10,7 +10,7 @@ from quant.optimizer.problem import Problem
 
 
 def variance(problem: Problem, weights: Vector) -> float:
-    """w'Sigma w over the horizon."""
+    """Variance w'Sigma w over the horizon."""
     exposed = problem.factor @ weights
     return float(exposed @ exposed + problem.ridge * (weights @ weights))
 
@@ -21,7 +21,7 @@ def covariance_times(problem: Problem, weights: Vector) -> Vector:
 
 
 def objective(problem: Problem, weights: Vector) -> float:
-    """mu'w - gamma/2 w'Sigma w - cost: what is maximised, in return over the horizon."""
+    """Value of mu'w - gamma/2 w'Sigma w - cost: what is maximised, in return over the horizon."""
     cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
     risk = 0.5 * problem.gamma * variance(problem, weights)
     return float(problem.mu @ weights - risk - cost)

@@ -43,7 +43,7 @@ class FactorCovariance:
         return self.factor.T @ (self.factor @ weights) + self.ridge * weights
 
     def quad(self, weights: Vector) -> float:
-        """w'Sigma w: the variance of the portfolio."""
+        """Variance w'Sigma w of the portfolio."""
         exposed = self.factor @ weights
         return float(exposed @ exposed + self.ridge * (weights @ weights))
 
