@@ -23,6 +23,8 @@ from quant.data.providers.layout import OPTIONAL, REQUIRED, TableFiles
 DATES = ("date", "in_date", "out_date", "list_date", "delist_date")
 TEXT = ("symbol", "sector", "industry", "code", "detail", "scheme", "index", "board", "name")
 FLAGS = ("is_st", "truncated")
+# a time of day followed by Z or an offset
+ZONE = r":\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
 
 
 def paths_of(root: Path, files: TableFiles) -> list[Path]:
@@ -160,15 +162,7 @@ def _dates(path: Path, name: str, theirs: str, column: pa.ChunkedArray) -> np.nd
     if pa.types.is_integer(kind):
         column = column.cast(pa.string())
     values = column.to_pandas(date_as_object=False)
-    if values.dtype == object:
-        try:
-            parsed = pd.to_datetime(values, format="mixed", errors="coerce")
-        except ValueError as error:
-            raise DataError(_zone(path, theirs, str(error))) from error
-        if getattr(parsed.dtype, "tz", None) is not None:
-            raise DataError(_zone(path, theirs, values.dropna().iloc[0]))
-    else:
-        parsed = values
+    parsed = _parsed(path, theirs, values) if values.dtype == object else values
     bad = parsed.isna() & (values.notna() if name != "date" else True)
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
@@ -183,6 +177,17 @@ def _dates(path: Path, name: str, theirs: str, column: pa.ChunkedArray) -> np.nd
             "only: cut the time off."
         )
     return stamp
+
+
+def _parsed(path: Path, theirs: str, values: pd.Series) -> pd.Series:
+    """Dates from text; each distinct text is read once."""
+    codes, texts = pd.factorize(values)
+    texts = pd.Series(texts, dtype=object).astype(str)
+    zoned = texts.str.contains(ZONE)
+    if zoned.any():
+        raise DataError(_zone(path, theirs, repr(texts[zoned].iloc[0])))
+    days = pd.to_datetime(texts, format="mixed", errors="coerce").to_numpy("datetime64[ns]")
+    return pd.Series(np.append(days, np.datetime64("NaT"))[codes])
 
 
 def _zone(path: Path, theirs: str, zone: Any) -> str:
