@@ -5,7 +5,7 @@ The rules are those of the exchanges; prices are integers of fen, halves round u
 
 import numpy as np
 
-from quant.core.types import Codes, Dates, Mask, Vector
+from quant.core.types import Codes, Dates, Mask
 
 CHINEXT_FROM = np.datetime64("2009-10-30")
 CHINEXT_REFORM = np.datetime64("2020-08-24")
@@ -89,14 +89,14 @@ def symbols(
     return names, board
 
 
-def fen(price: Vector) -> Codes:
-    """Prices in currency as integers of fen."""
-    return np.rint(np.asarray(price) * 100).astype(np.int64)
-
-
 def limit_fen(reference: Codes, percent: Codes, sign: int) -> Codes:
-    """Limit price in fen: reference x (1 ± percent / 100), halves up, in integers throughout."""
-    return (reference * (100 + sign * percent) + 50) // 100
+    """Limit price in fen: reference x (1 ± percent / 100), halves up, in integers throughout.
+
+    At least one fen away from the reference, and never below one.
+    """
+    price = (reference * (100 + sign * percent) + 50) // 100
+    away = reference + sign
+    return np.maximum(np.maximum(price, away) if sign > 0 else np.minimum(price, away), 1)
 
 
 def limits(

@@ -93,4 +93,4 @@ class Activity:
         noise = rng.standard_normal((2, self.noise.size))
         self.noise *= MEMORY
         self.noise += self.region.activity * np.sqrt(1 - MEMORY**2) * noise[0]
-        return np.minimum(usual * surprise**0.7 * np.exp(self.noise + 0.15 * noise[1]), 0.6)
+        return np.minimum(usual * surprise**0.55 * np.exp(self.noise + 0.15 * noise[1]), 0.6)

@@ -78,7 +78,7 @@ def _limits(w: World, day: int, reference: Vector) -> tuple[Codes, Codes]:
     date = w.spec.sessions[max(day, 0)]
     up, down, held = cn.limits(w.names.board, w.status.is_st, day - w.names.list_day, date)
     ticks = reference.astype(np.int64)
-    low = np.maximum(np.where(held, cn.limit_fen(ticks, down, -1), 1), 1)
+    low = np.where(held, cn.limit_fen(ticks, down, -1), 1)
     return low, np.where(held, cn.limit_fen(ticks, up, 1), NO_LIMIT)
 
 
