@@ -1,15 +1,14 @@
 """Display series from NAV levels: drawdowns, rolling figures, calendar returns.
 
 Levels and returns are pandas series by date. The numbers of the verdict come from the metrics
-table; these are for drawing, with the same conventions (excess of cash, ddof 1).
+table; these are for drawing, with the same conventions (excess of cash, ddof 1). What
+`quant.evaluation.metrics` has is taken from there.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-
-from quant.core.types import Frame
 
 
 def returns(levels: pd.Series) -> pd.Series:
@@ -47,15 +46,6 @@ def rolling_beta(daily: pd.Series, market: pd.Series, window: int) -> pd.Series:
     return (a.rolling(window).cov(b) / spread.where(spread > 0)).reindex(daily.index)
 
 
-def monthly(daily: pd.Series) -> Frame:
-    """Compounded return of each calendar month: years x 12, NaN where there is no session."""
-    if not len(daily):
-        return pd.DataFrame()
-    index = pd.DatetimeIndex(daily.index)
-    whole = (1.0 + daily).groupby([index.year, index.month]).prod() - 1.0
-    return whole.unstack().reindex(columns=range(1, 13))
-
-
 def by_year(daily: pd.Series, how: Callable[[pd.Series], float]) -> pd.Series:
     """`how` of the values of each calendar year."""
     return daily.groupby(pd.DatetimeIndex(daily.index).year).apply(how)
@@ -70,30 +60,3 @@ def month_ends(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """The last date of each calendar month among `dates`."""
     ordered = pd.Series(dates.sort_values(), index=dates.sort_values())
     return pd.DatetimeIndex(ordered.groupby(ordered.index.to_period("M")).last())
-
-
-def episodes(levels: pd.Series, wanted: int = 5) -> Frame:
-    """The deepest drawdowns: peak, trough, recovery (NaT = not yet), depth, sessions.
-
-    sessions : from the peak to the recovery, or to the last session
-    """
-    levels = levels.dropna()
-    below = drawdown(levels)
-    under = below.to_numpy() < 0
-    change = np.diff(np.r_[False, under, False].astype(int))
-    starts, stops = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-    rows = []
-    for start, stop in zip(starts, stops, strict=True):
-        trough = start + int(np.argmin(below.to_numpy()[start:stop]))
-        open_ = stop >= len(levels)
-        rows.append(
-            {
-                "peak": levels.index[start - 1],
-                "trough": levels.index[trough],
-                "recovery": pd.NaT if open_ else levels.index[stop],
-                "depth": float(below.iloc[trough]),
-                "sessions": int(min(stop, len(levels) - 1) - start + 1),
-            }
-        )
-    frame = pd.DataFrame(rows, columns=["peak", "trough", "recovery", "depth", "sessions"])
-    return frame.sort_values("depth", kind="stable").head(wanted).reset_index(drop=True)

@@ -14,7 +14,7 @@ from quant.reporting.sections.data import quality
 from quant.reporting.sections.limits import binding, relaxations
 from quant.reporting.sections.portfolio import LEFT, exposures
 from quant.reporting.sections.scorecard import ROWS
-from quant.reporting.sections.trading import attribution, unfilled
+from quant.reporting.sections.trading import attribution, exits, unfilled
 from tests.reporting import sample
 
 
@@ -59,6 +59,16 @@ def test_unfilled_counts_by_reason(inputs):
     fills = inputs.fills[inputs.fills["ordered"] != inputs.fills["shares"]]
     wanted = fills.groupby("reason").size().sort_values(ascending=False)
     assert [(r[0].text, r[1].text) for r in table.rows] == [(k, str(v)) for k, v in wanted.items()]
+
+
+def test_exits_are_told_apart_from_orders(inputs):
+    fills = inputs.fills.copy()
+    whole = fills["ordered"] == fills["shares"]
+    fills.loc[fills.index[whole][:3], "reason"] = "delisted"
+    (said,) = exits(replace(inputs, fills=fills))
+    assert "delisted: 3 (" in said.text
+    assert all(r[0].text != "delisted" for r in unfilled(replace(inputs, fills=fills)).rows)
+    assert exits(inputs) == []
 
 
 def test_binding_shares(inputs):

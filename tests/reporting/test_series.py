@@ -24,30 +24,10 @@ def test_drawdown_by_hand():
     np.testing.assert_allclose(of.drawdown(levels([100, 80, 120, 90])), [0, -0.2, 0, -0.25])
 
 
-def test_episodes_by_hand():
-    path = levels([100, 90, 95, 100, 120, 60, 90])
-    found = of.episodes(path)
-    assert list(found["depth"]) == [-0.5, pytest.approx(-0.1)]
-    assert list(found["sessions"]) == [2, 3]
-    assert pd.isna(found["recovery"][0]) and found["recovery"][1] == path.index[3]
-    assert found["peak"][0] == path.index[4] and found["trough"][0] == path.index[5]
-
-
-def test_a_path_that_only_rises_has_no_episode():
-    assert len(of.episodes(levels([1, 2, 3]))) == 0
-
-
-def test_months_compound_to_the_whole():
-    table = of.monthly(DAILY)
-    assert list(table.columns) == list(range(1, 13))
-    whole = (1 + table).stack().prod()
-    assert whole == pytest.approx((1 + DAILY).prod())
-    assert np.isnan(table.loc[2019, 1])
-
-
-def test_years_compound_their_months():
-    table, years = of.monthly(DAILY), of.by_year(DAILY, of.compounded)
-    np.testing.assert_allclose((1 + table).prod(axis=1) - 1, years)
+def test_years_compound_their_days():
+    years = of.by_year(DAILY, of.compounded)
+    assert (1 + years).prod() == pytest.approx((1 + DAILY).prod())
+    assert list(years.index) == [2019, 2020]
 
 
 def test_beta_of_a_multiple_is_the_multiple():

@@ -37,7 +37,11 @@ def _performance(m: Metrics) -> tuple[Tile, ...]:
     tried = f"{number(trials, 0)} trial{'' if trials == 1 else 's'}"
     return (
         Tile(
-            "Return a year", percent(m("ann_return")), _versus(percent(m("ann_return", BENCHMARK)))
+            "Return a year",
+            percent(m("ann_return")),
+            _versus(percent(m("ann_return", BENCHMARK)))
+            + (f", compounded {percent(m('ann_growth'))}" if not missing(m("ann_growth")) else ""),
+            "mean daily return times sessions a year",
         ),
         Tile("Volatility", percent(m("ann_vol")), _versus(percent(m("ann_vol", BENCHMARK)))),
         Tile(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core.types import Frame
+from quant.evaluation.metrics import monthly, sharpe
 from quant.reporting import series as of
 from quant.reporting.blocks import Block, Cell, Tabular, cells
 from quant.reporting.formats import DASH, basis, missing, number, percent, points, times
@@ -23,8 +24,8 @@ def shade(value: float, step: float) -> str:
 def monthly_table(mine: Frame, theirs: Frame) -> Block:
     """Years by months, with the totals of the portfolio and the benchmark."""
     daily, other = of.returns(mine["nav"]), of.returns(theirs["nav"]).dropna()
-    table = of.monthly(daily)
-    totals = of.by_year(daily, of.compounded)
+    table = monthly(daily.to_numpy(float), daily.index.to_numpy())
+    totals = table.pop("year")
     versus = of.by_year(other, of.compounded) if len(other) else pd.Series(dtype=float)
     rows = []
     for year, months in table.iterrows():
@@ -67,7 +68,7 @@ def yearly_table(
         account = mine[years == year]
         spent = (account["cost"] + account["fee"]).sum() / account["nav"].mean()
         got, bench, ref = (_total(s[here]) for s in (daily, other, third))
-        spread = excess[here].std()
+        risked = excess[here].to_numpy(float)
         rows.append(
             cells(
                 (
@@ -77,7 +78,7 @@ def yearly_table(
                     percent(ref),
                     points(got - bench),
                     percent(daily[here].std() * np.sqrt(periods)),
-                    number(excess[here].mean() / spread * np.sqrt(periods)) if spread > 0 else DASH,
+                    number(sharpe(risked, periods=periods)) if risked.size > 1 else DASH,
                     percent(_fall(mine["nav"], year)),
                     times(account["turnover"].sum(), 1),
                     basis(spent * 1e4),

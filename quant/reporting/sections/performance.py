@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core.types import Frame
+from quant.evaluation.metrics import drawdown_table
 from quant.reporting import series as of
 from quant.reporting.blocks import Block, Grid, Section, Tabular, cells, empty
 from quant.reporting.figures import Histogram, Line, Lines, figure
@@ -14,6 +15,7 @@ from quant.reporting.sections.calendar import monthly_table, yearly_table
 from quant.reporting.sections.curves import drawdowns, growth, relative
 from quant.reporting.sections.scorecard import scorecard
 
+WORST = 6  # drawdowns listed
 SHORTEST = 5  # sessions below which no curve is worth a chart
 
 
@@ -82,17 +84,19 @@ def _active(inputs: ReportInputs, active: pd.Series, window: int) -> Block:
 
 
 def _worst(levels: pd.Series) -> Block:
+    daily = of.returns(levels)
+    found = drawdown_table(daily.to_numpy(float), daily.index.to_numpy(), top=WORST)
     rows = []
-    for e in of.episodes(levels).itertuples():
-        back = "not yet" if pd.isna(e.recovery) else day(e.recovery)
-        rows.append(cells((day(e.peak), day(e.trough), back, percent(e.depth), count(e.sessions))))
+    for e in found.itertuples():
+        back = "not yet" if pd.isna(e.end) else day(e.end)
+        rows.append(cells((day(e.start), day(e.trough), back, percent(e.depth), count(e.periods))))
     if not rows:
         return empty("NAV never fell below an earlier high")
     return Tabular(
         "Deepest drawdowns of the portfolio",
-        ("Peak", "Trough", "Recovered", "Depth", "Sessions"),
+        ("Below its high from", "Trough", "Recovered", "Depth", "Sessions"),
         tuple(rows),
-        "Sessions run from the peak to the recovery, or to the last session.",
+        "Sessions run from the first close below the high to the recovery, or to the last session.",
         texts=3,
     )
 

@@ -51,7 +51,10 @@ def _exposures(inputs: ReportInputs) -> list[Block]:
     dates = ends[::-1][::step][::-1]
     table = exposures(inputs.weights, inputs.membership, dates)
     cap = inputs.meta.group_cap
-    top = cap if cap else max(float(table.to_numpy().max()), 1e-9)
+    most = max(float(table.to_numpy().max()), 1e-9)
+    # a cap far above everything would leave one pale shade
+    cap = cap if cap and most > cap / 2 else None
+    top = cap or most
     years = [str(d.year) for d in dates]
     labels = [y if i == 0 or y != years[i - 1] else "" for i, y in enumerate(years)]
     limit = f" The darkest shade is the cap, {percent(cap, 0)} of NAV." if cap else ""

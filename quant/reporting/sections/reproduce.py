@@ -16,7 +16,7 @@ def build(inputs: ReportInputs) -> Section:
     blocks.append(Grid((_identity(inputs), _versions(inputs))))
     if meta.command:
         blocks.append(Verbatim("Run it again", meta.command))
-    blocks.append(_metrics(inputs))
+    blocks += [*_seeds(inputs), _metrics(inputs)]
     blocks.append(Verbatim("The whole config", meta.config_yaml or "(none given)", fold=True))
     return Section("reproduce", "Reproducibility", tuple(blocks))
 
@@ -35,11 +35,17 @@ def _identity(inputs: ReportInputs) -> Block:
         ("periods a year", meta.periods_per_year),
         ("label horizon", f"{meta.horizon} sessions"),
         ("global seed", meta.seed),
-        *((f"seed of {name}", value) for name, value in sorted(meta.model_seeds.items())),
     ]
-    return Tabular(
-        "Identity and seeds", ("", "Value"), tuple(cells(r) for r in rows), texts=2, css="facts"
-    )
+    return Tabular("Identity", ("", "Value"), tuple(cells(r) for r in rows), texts=2, css="facts")
+
+
+def _seeds(inputs: ReportInputs) -> list[Block]:
+    seeds = inputs.meta.model_seeds
+    if not seeds:
+        return [empty("No model was seeded apart from the global seed")]
+    rows = tuple(cells((name, value)) for name, value in seeds.items())
+    title = f"Seeds of the models ({len(rows)}), derived by name from the global seed"
+    return [Tabular(title, ("Model", "Seed"), rows, fold=len(rows) > 8, css="facts")]
 
 
 def _versions(inputs: ReportInputs) -> Block:

@@ -20,8 +20,8 @@ class Row:
 
 
 ROWS = (
-    Row("ann_return", "Return a year", percent, "compounded: growth ^ (periods / sessions) - 1"),
-    Row("ann_return_arith", "Return a year, arithmetic", percent, "mean daily return x periods"),
+    Row("ann_return", "Return a year", percent, "arithmetic: mean daily return x periods"),
+    Row("ann_growth", "compounded", percent, "growth ^ (periods / sessions) - 1"),
     Row(
         "ann_vol", "Volatility", percent, "standard deviation of daily returns, ddof 1, annualised"
     ),
@@ -59,6 +59,9 @@ ROWS = (
         "standard deviation of that difference, annualised",
     ),
     Row("information_ratio", "Information ratio", number, "active return / tracking error"),
+    Row(
+        "alpha", "Alpha a year", points, "what the slope on the benchmark leaves, in excess of cash"
+    ),
     Row("beta", "Beta", number, "slope of daily returns on the benchmark's"),
     Row(
         "turnover_ann",

@@ -17,7 +17,8 @@ def build(inputs: ReportInputs) -> Section:
         blocks: list[Block] = [empty("There are no fills: nothing was traded")]
         return Section("trading", "Trading and costs", tuple(blocks))
     table = attribution(inputs.fills, book(inputs, "portfolio"), inputs.meta.lambda1)
-    blocks = [_lead(inputs), *_charts(inputs, table), _costs(inputs, table), unfilled(inputs)]
+    blocks = [_lead(inputs), *_charts(inputs, table), _costs(inputs, table)]
+    blocks += [unfilled(inputs), *exits(inputs)]
     return Section("trading", "Trading and costs", tuple(blocks))
 
 
@@ -121,7 +122,7 @@ def unfilled(inputs: ReportInputs) -> Block:
     """Orders that were not filled in full, by reason."""
     fills = inputs.fills
     gap = (fills["ordered"] - fills["shares"]).abs()
-    short = fills[gap > 1e-9 * fills["ordered"].abs().clip(lower=1.0)].copy()
+    short = fills[~_whole(fills)].copy()
     if not len(short):
         return Text("Every order was filled in full.")
     short["gap"] = gap[short.index] * short["price"]
@@ -150,3 +151,21 @@ def unfilled(inputs: ReportInputs) -> Block:
         tuple(rows),
         "Value left: shares ordered and not traded, at the fill price where there is one.",
     )
+
+
+def exits(inputs: ReportInputs) -> list[Block]:
+    """Fills in full that carry a reason all the same: the end of a listing or of the source."""
+    told = inputs.fills[_whole(inputs.fills) & (inputs.fills["reason"].fillna("") != "")]
+    if not len(told):
+        return []
+    by = told.groupby("reason")
+    parts = [
+        f"{reason}: {len(part):,} ({money(part['notional'].abs().sum(), inputs.meta.currency)})"
+        for reason, part in by
+    ]
+    return [Text(f"Positions closed by an event, not by an order: {'; '.join(parts)}.", "note")]
+
+
+def _whole(fills: Frame) -> pd.Series:
+    gap = (fills["ordered"] - fills["shares"]).abs()
+    return gap <= 1e-9 * fills["ordered"].abs().clip(lower=1.0)
