@@ -23,6 +23,8 @@ import pytest
 
 from quant.backtest import engine, qlib_executor
 from quant.backtest.market import FIELDS, Charges, charges, market_arrays
+from quant.core import tables
+from quant.core.errors import DataError
 from quant.core.panel import Panel
 from quant.data import qlib_store
 from tests.backtest import markets
@@ -107,3 +109,36 @@ def test_qlib_replays_the_ledger(region, capital, invested, tmp_path):
     assert parity.cost < 1e-6, parity
     assert np.abs(qlib["n_held"].to_numpy() - result.n_held).max() <= 1
     np.testing.assert_allclose(qlib["turnover"], result.turnover, atol=1e-5)
+
+
+def test_a_replay_that_can_not_be_is_refused(tmp_path):
+    market = markets.random_market("us")
+    terms = markets.costs(market, "us")
+    result = engine.run(market, markets.random_targets(market), charges=terms, capital=1e6)
+    bars = markets.random_bars("us")
+    some = bars[bars["symbol"] != "N005"]
+    folder = qlib_store.write(some, market.dates, tmp_path / "qlib", "us")
+
+    def replay(region, targets, last=59):
+        return qlib_executor.replay(folder, region, market, terms, targets, 1e6, 0, last)
+
+    with pytest.raises(DataError, match="N005 has targets but is not in the Qlib dataset"):
+        replay("us", result.targets)
+    with pytest.raises(DataError, match="is of region us, not cn"):
+        replay("cn", result.targets)
+    with pytest.raises(DataError, match="ZZZ has targets but no bars"):
+        replay("us", result.targets.assign(symbol="ZZZ"))
+    with pytest.raises(DataError, match="can not be replayed in 60 sessions"):
+        replay("us", result.targets, last=60)
+    with pytest.raises(DataError, match="replay the same sessions"):
+        qlib_executor.compare(result, result.nav_table("x").iloc[1:])
+
+
+def test_a_replay_without_decisions_is_cash(tmp_path):
+    market = markets.random_market("us")
+    terms = markets.costs(market, "us")
+    folder = qlib_store.write(markets.random_bars("us"), market.dates, tmp_path / "qlib", "us")
+    result = engine.run(market, lambda t, s: None, charges=terms, capital=1e6)
+    qlib = qlib_executor.replay(folder, "us", market, terms, result.targets, 1e6, 0, 59)
+    assert qlib_executor.compare(result, qlib).worst < 1e-12
+    tables.NAV.check(qlib)

@@ -22,18 +22,17 @@ def equal_weight(market: MarketArrays, members: Frame, first: int = 0) -> Decide
     Raises DataError where no list is known at `first`.
     """
     lists = _lists(market, members)
-    known = [t for t in sorted(lists) if t <= first]
-    if not known:
+    days = np.array(sorted(lists), np.int64)
+    if not days.size or days[0] > first:
+        known = market.dates[days[0]] if days.size else "never"
         raise DataError(
-            f"no universe is known on {market.dates[first]}; the first list is of "
-            f"{market.dates[min(lists)] if lists else 'never'}: start the backtest after it."
+            f"no universe is known on {market.dates[first]}; the first list is of {known}: "
+            "start the backtest after it."
         )
-    current: Mask = lists[known[-1]]
 
     def decide(t: int, state: State) -> Vector | None:
-        nonlocal current
+        current = lists[int(days[np.searchsorted(days, t, side="right") - 1])]
         if t in lists or t == first:
-            current = lists.get(t, current)
             return current / current.sum()
         stuck = (state.shares > 0) & ~current & state.tradable
         return np.where(stuck, 0.0, state.weights) if stuck.any() else None

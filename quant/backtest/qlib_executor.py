@@ -57,6 +57,11 @@ def replay(
     first, last : sessions of the ledger run; the book is cash at the close of `first`
     Raises DataError where the dataset lacks a name or the region does not match.
     """
+    if not 0 <= first < last < market.dates.size:
+        raise DataError(
+            f"sessions {first} to {last} can not be replayed in {market.dates.size} sessions; "
+            "a replay needs a first close and one session after it."
+        )
     qlib_store.init(folder, region)
     # an optional dependency of Qlib prints an advertisement to stderr when it is imported
     with contextlib.redirect_stderr(io.StringIO()):

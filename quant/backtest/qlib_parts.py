@@ -18,6 +18,7 @@ from qlib.backtest.utils import CommonInfrastructure
 from qlib.strategy.base import BaseStrategy
 
 from quant.backtest.qlib_executor import LIMITS, Plan
+from quant.core.errors import DataError
 from quant.core.types import Vector
 from quant.costs.model import trade_costs
 from quant.execution.moo import affordable
@@ -175,7 +176,7 @@ class TargetReplay(BaseStrategy):
         nav = position.calculate_value()
         self.trade_exchange.open_session(t, nav)
         held = np.array([position.get_stock_amount(name) for name in self.plan.names])
-        mark = self._marks(start)
+        mark = self._marks(t)
         target = self.plan.targets.get(t - 1)
         gone = self._events(t, position)
         if target is None:
@@ -194,13 +195,15 @@ class TargetReplay(BaseStrategy):
         ]
         return TradeDecisionWO(orders, self)
 
-    def _marks(self, start: pd.Timestamp) -> Vector:
-        """Last adjusted close before the session that starts at `start`, 0 before the first."""
-        quote: DenseQuote = self.trade_exchange.quote
+    def _marks(self, t: int) -> Vector:
+        """Last adjusted close before session `t`, 0 before the first."""
         if not hasattr(self, "_carried"):
-            close = pd.DataFrame(quote.data["$close"]).ffill().fillna(0.0).to_numpy()
-            self._carried = close[:, [quote.column[name] for name in self.plan.names]]
-        return self._carried[quote.row[start] - 1]
+            quote: DenseQuote = self.trade_exchange.quote
+            close = pd.DataFrame(quote.data["$close"], index=list(quote.row)).ffill()
+            close = close[[quote.column[name] for name in self.plan.names]]
+            days = pd.DatetimeIndex(self.plan.market.dates[: self.plan.last + 1])
+            self._carried = close.reindex(days, method="ffill").fillna(0.0).to_numpy()
+        return self._carried[t - 1]
 
     def _events(self, t: int, position: BasePosition) -> set[str]:
         """Interest on cash, and delistings: Qlib would keep those at the last price for ever."""
@@ -235,6 +238,12 @@ class ReplayRun:
             limit_threshold=LIMITS,
             quote_cls=DenseQuote,
         )
+        missing = [name for name in plan.names if name not in self.exchange.quote.column]
+        if missing:
+            raise DataError(
+                f"{missing[0]} has targets but is not in the Qlib dataset; write the dataset "
+                "from the bars of the backtest."
+            )
         quiet = {"benchmark": pd.Series(0.0, index=pd.DatetimeIndex(dates))}
         self.account = LeanAccount(init_cash=plan.capital, benchmark_config=quiet)
         infra = CommonInfrastructure(trade_account=self.account, trade_exchange=self.exchange)
