@@ -48,7 +48,7 @@ class View:
 
 
 def returns(close: Matrix, factor: Matrix) -> Matrix:
-    """Total return since the last traded close at most CARRY sessions ago, decimal.
+    """Total return since the last traded close, through at most CARRY sessions of suspension.
 
     close, factor : (n_days, n_assets) raw close and adjustment factor
     """

@@ -1,0 +1,196 @@
+"""Features: invariances, values by hand, and what compute refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quant.core.errors import DataError
+from quant.core.panel import Panel
+from quant.features import FIELDS, PRODUCERS, compute
+from quant.features.crosswise import peer_mean, section
+from quant.features.view import CARRY
+from tests.features import market
+
+BARS = market.bars()
+MEMBERS = market.membership(BARS)
+WHOLE = compute(market.panel(BARS), MEMBERS)
+NAMES = [p.name for p in PRODUCERS]
+PRICES = ["open", "high", "low", "close"]
+# in currency, so a change of the price unit moves them
+IN_CURRENCY = {"amihud_21d", "amihud_252d", "adv_21d", "float_cap", "ind_amihud_21d"}
+
+
+def close(one: pd.DataFrame, other: pd.DataFrame, names: list[str]) -> None:
+    """Equal but for float32 and the cancellation in spreads of levels."""
+    pd.testing.assert_frame_equal(one[names], other[names], rtol=2e-4, atol=2e-5)
+
+
+def test_there_are_enough_features_and_each_has_a_source():
+    assert len(PRODUCERS) >= 60
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(p.source for p in PRODUCERS)
+    assert {p.family for p in PRODUCERS} >= {
+        "price", "volatility", "market", "volume", "liquidity", "daily", "industry"
+    }  # fmt: skip
+
+
+def test_rows_are_the_membership_in_float32():
+    assert WHOLE[["date", "symbol"]].equals(MEMBERS[["date", "symbol"]])
+    assert list(WHOLE.columns) == ["date", "symbol", *NAMES]
+    assert set(WHOLE[NAMES].dtypes) == {np.dtype("float32")}
+    assert not np.isinf(WHOLE[NAMES].to_numpy()).any()
+
+
+def test_every_feature_is_known_once_its_history_is_there():
+    late = WHOLE[WHOLE["date"] > np.datetime64(market.DAYS[300], "ns")]
+    steady = late[~late["symbol"].isin(["S002", "S004"])]
+    known = steady[NAMES].notna().mean()
+    assert known.min() > 0.8, known.nsmallest(5)
+    assert (steady[NAMES].std() > 0).all()
+
+
+def test_the_order_of_membership_rows_is_irrelevant():
+    shuffled = MEMBERS.sample(frac=1.0, random_state=3)
+    pd.testing.assert_frame_equal(compute(market.panel(BARS), shuffled), WHOLE, check_exact=True)
+
+
+def test_a_subset_of_features_is_the_same_columns():
+    picked = [p for p in PRODUCERS if p.name in ("rank_vol_63d", "ret_5d", "ind_ret_21d")][::-1]
+    names = ["date", "symbol", *(p.name for p in picked)]
+    pd.testing.assert_frame_equal(
+        compute(market.panel(BARS), MEMBERS, picked), WHOLE[names], check_exact=True
+    )
+
+
+def test_a_split_leaves_every_feature_unchanged():
+    """From a day on: half the price, twice the shares and the factor."""
+    bars = BARS.copy()
+    after = (bars["symbol"] == "S010") & (bars["date"] >= np.datetime64(market.DAYS[200], "ns"))
+    bars.loc[after, PRICES] /= 2.0
+    bars.loc[after, ["factor", "volume", "float_shares"]] *= 2.0
+    close(compute(market.panel(bars), MEMBERS), WHOLE, NAMES)
+
+
+def test_the_unit_of_the_factor_is_irrelevant():
+    """Another first row of the vendor's history rescales a symbol's whole factor."""
+    bars = BARS.copy()
+    bars.loc[bars["symbol"] == "S010", "factor"] *= 4.0
+    close(compute(market.panel(bars), MEMBERS), WHOLE, NAMES)
+
+
+def test_the_unit_of_prices_moves_only_what_is_in_currency():
+    bars = BARS.copy()
+    bars[[*PRICES, "amount"]] *= 8.0
+    close(compute(market.panel(bars), MEMBERS), WHOLE, [n for n in NAMES if n not in IN_CURRENCY])
+    moved = compute(market.panel(bars), MEMBERS)
+    change = (moved["adv_21d"] - WHOLE["adv_21d"]).dropna()
+    np.testing.assert_allclose(change, np.log(8.0), atol=1e-4)
+
+
+def test_a_suspension_gives_the_return_since_the_last_trade_and_is_no_move():
+    bars = BARS[BARS["symbol"].isin(["S010", "S011"])].copy()
+    gap = (bars["symbol"] == "S010") & bars["date"].between(
+        pd.Timestamp(market.DAYS[100]), pd.Timestamp(market.DAYS[104])
+    )
+    bars = bars[~gap]
+    rows = bars[(bars["symbol"] == "S010")].reset_index(drop=True)
+    at = rows.index[rows["date"] > pd.Timestamp(market.DAYS[104])][0]
+    adjusted = rows["close"] * rows["factor"]
+    members = MEMBERS[MEMBERS["symbol"].isin(["S010", "S011"])]
+    ours = compute(market.panel(bars), members.merge(bars[["date", "symbol"]]))
+    line = ours[(ours["symbol"] == "S010") & (ours["date"] == rows["date"][at])].iloc[0]
+    assert line["ret_1d"] == pytest.approx(adjusted[at] / adjusted[at - 1] - 1, rel=1e-5)
+    assert line["idle_days_63d"] > 5 / 63 - 1e-6
+
+
+def test_values_by_hand():
+    name = BARS[BARS["symbol"] == "S012"].reset_index(drop=True)
+    adjusted = name["close"] * name["factor"]
+    ret = adjusted.pct_change()
+    at = name.index[name["date"] == pd.Timestamp(market.DAYS[320])]
+    at = at[0] if len(at) else name.index[-5]
+    line = WHOLE[(WHOLE["symbol"] == "S012") & (WHOLE["date"] == name["date"][at])].iloc[0]
+    # windows count sessions, so take the sessions and not the rows
+    session = np.flatnonzero(market.DAYS == np.datetime64(name["date"][at], "D"))[0]
+    window = name["date"] > pd.Timestamp(market.DAYS[session - 21])
+    inside = window & (name["date"] <= name["date"][at])
+    assert line["vol_21d"] == pytest.approx(ret[inside].std(), rel=1e-5)
+    assert line["max_ret_21d"] == pytest.approx(ret[inside].max(), rel=1e-5)
+    assert line["adv_21d"] == pytest.approx(np.log(name["amount"][inside].mean()), rel=1e-6)
+    amihud = np.log((ret.abs() / name["amount"])[inside].mean())
+    assert line["amihud_21d"] == pytest.approx(amihud, rel=1e-5)
+    turnover = np.log((name["volume"] / name["float_shares"])[inside].mean())
+    assert line["turnover_21d"] == pytest.approx(turnover, rel=1e-5)
+    night = np.log(name["open"] * name["factor"] / adjusted.shift())
+    assert line["overnight_21d"] == pytest.approx(night[inside].sum(), rel=1e-4, abs=1e-6)
+    park = np.sqrt((np.log(name["high"] / name["low"]) ** 2)[inside].mean() / (4 * np.log(2)))
+    assert line["parkinson_21d"] == pytest.approx(park, rel=1e-5)
+
+
+def test_the_market_is_the_mean_of_members_and_has_beta_one():
+    rows = WHOLE[WHOLE["date"] == pd.Timestamp(market.DAYS[320])]
+    assert rows["beta_252d"].mean() == pytest.approx(1.0, abs=0.1)
+    assert (rows["resid_vol_252d"] < rows["vol_252d"]).all()
+
+
+def test_industry_features_sum_to_zero_and_ranks_are_even():
+    rows = WHOLE.merge(MEMBERS, on=["date", "symbol"])
+    large = rows.groupby(["date", "industry_id"])["ind_ret_21d"].agg(["mean", "count"])
+    means = large.loc[large["count"] >= 5, "mean"]
+    assert len(means) and means.abs().max() < 1e-6
+    ranks = WHOLE.groupby("date")["rank_ret_21d"].mean().dropna()
+    assert ranks.abs().max() < 1e-6
+    assert WHOLE["rank_ret_21d"].abs().max() < 0.5
+
+
+def test_small_industries_take_their_group_then_everybody():
+    s = section(
+        np.zeros(13, int),
+        np.array([0] * 6 + [1] * 2 + [2] * 4 + [3]),
+        np.array([0] * 6 + [0] * 2 + [1] * 4 + [1]),
+    )
+    values = np.arange(13.0)
+    values[0] = np.nan
+    ours = peer_mean(values, s)
+    assert ours[1] == np.mean(values[1:6])
+    assert ours[6] == np.mean(values[1:8])
+    assert ours[8] == np.mean(values[8:13])
+    small = peer_mean(values[6:10], section(*(np.zeros(4, int),) * 3))
+    assert small == pytest.approx(np.full(4, values[6:10].mean()))
+
+
+def test_unknown_float_leaves_only_its_own_features_empty():
+    bars = BARS.assign(float_shares=np.nan)
+    ours = compute(market.panel(bars), MEMBERS)
+    empty = {name for name in NAMES if ours[name].isna().all()}
+    assert empty == {
+        "turnover_21d", "turnover_ratio_21_252", "turnover_std_63d", "float_cap", "ind_turnover_21d"
+    }  # fmt: skip
+
+
+def test_a_name_forgotten_for_longer_than_the_carry_has_no_return():
+    days = np.arange("2010-01-01", "2013-01-01", dtype="datetime64[D]")[: CARRY + 40]
+    one = BARS[BARS["symbol"] == "S010"].iloc[:40].copy()
+    for wait, known in ((CARRY + 1, True), (CARRY + 2, False)):
+        dates = np.r_[days[:20], days[19 + wait : 39 + wait]][: len(one)]
+        bars = one.iloc[: dates.size].assign(date=dates.astype("datetime64[ns]"))
+        ours = compute(
+            Panel.of(bars, FIELDS, dates=days),
+            bars[["date", "symbol"]].assign(industry_id="i", group_id="g"),
+        )
+        assert np.isfinite(ours["gap_1d"].to_numpy()[20]) == known
+
+
+def test_faults_are_named():
+    panel = market.panel(BARS)
+    stray = pd.concat([MEMBERS, MEMBERS.iloc[:1].assign(symbol="ZZZ")])
+    with pytest.raises(DataError, match="1 membership rows have no place.*ZZZ on 2015-01-29"):
+        compute(panel, stray)
+    with pytest.raises(DataError, match=r"lacks \['factor'\]"):
+        fields = {k: v for k, v in panel.fields.items() if k != "factor"}
+        compute(Panel(panel.dates, panel.symbols, fields), MEMBERS)
+
+
+def test_no_members_give_no_rows():
+    ours = compute(market.panel(BARS), MEMBERS.iloc[:0])
+    assert list(ours.columns) == ["date", "symbol", *NAMES] and ours.empty
