@@ -18,6 +18,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._rows: set[tuple[str, str]] = set()
+        self._aside: list[Frame] = []
 
     def add(self, topic: str, text: str) -> None:
         """Say `text` under `topic`."""
@@ -25,8 +26,9 @@ class Notes:
             self._rows.add((topic, text))
 
     def aside(self, rows: Frame) -> None:
-        """Say how many malformed rows were left out."""
-        self.add("malformed", quarantine.text(rows))
+        """Count malformed rows that were left out (date, symbol, reason)."""
+        if len(rows):
+            self._aside.append(rows[["date", "symbol", "reason"]])
 
     def missing(self, symbols: list[str]) -> None:
         """Say which of the names asked for have no prices."""
@@ -52,7 +54,7 @@ class Notes:
         """Raise ProviderError where there is nothing to work with."""
         if len(bars):
             return
-        said = " ".join(text for _, text in sorted(self._rows) if "delisted" not in text)
+        said = " ".join(text for topic, text in self._all() if topic != "survivorship")
         raise ProviderError(
             f"{vendor} has no prices from {start} to {end}; check the dates, the symbols and the "
             f"connection. {said}".strip()
@@ -60,5 +62,12 @@ class Notes:
 
     def frame(self) -> Frame:
         """NOTES."""
-        rows = sorted(self._rows)
-        return pd.DataFrame(rows, columns=NOTES.schema.names, dtype="object")
+        return pd.DataFrame(self._all(), columns=NOTES.schema.names, dtype="object")
+
+    def _all(self) -> list[tuple[str, str]]:
+        rows = set(self._rows)
+        if self._aside:
+            # a row that two answers have alike is one row
+            aside = pd.concat(self._aside, ignore_index=True).drop_duplicates()
+            rows.add(("malformed", quarantine.text(aside)))
+        return sorted(rows)

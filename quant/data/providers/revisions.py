@@ -45,7 +45,8 @@ def require_policy(policy: str) -> None:
 
 def none() -> Frame:
     """Return a report without rows."""
-    return pd.DataFrame({name: pd.Series(dtype="object") for name in COLUMNS})
+    report = pd.DataFrame({name: pd.Series(dtype="object") for name in COLUMNS})
+    return report.astype({"date": "datetime64[ns]"})
 
 
 def stack(reports: Sequence[Frame]) -> Frame:
@@ -202,6 +203,7 @@ def facts(
                     known[field] = value
     rows = [(*name, *values.values()) for name, values in force.items()]
     frame = pd.DataFrame(rows, columns=[*key, *fields, "seen"], dtype=object)
-    report = pd.DataFrame(changes, columns=["symbol", "field", "was", "now", "seen"])
-    report = report.assign(kind=kind, date=pd.NaT)[COLUMNS].drop_duplicates()
-    return frame.sort_values(key, ignore_index=True), stack([report.astype(object)])
+    report = pd.DataFrame(changes, columns=["symbol", "field", "was", "now", "seen"], dtype=object)
+    never = pd.Series(pd.NaT, index=report.index, dtype="datetime64[ns]")
+    report = report.assign(kind=kind, date=never)[COLUMNS].drop_duplicates()
+    return frame.sort_values(key, ignore_index=True), stack([report])

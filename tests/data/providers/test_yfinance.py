@@ -336,6 +336,7 @@ YFinance(Path(sys.argv[1]), base_url=sys.argv[2], batch=2, threads=1,
 """
 
 
+@pytest.mark.slow
 def test_a_kill_loses_at_most_the_batch_in_flight(provider, yahoo, tmp_path):
     running = []
 
