@@ -52,15 +52,17 @@ def _settle(
     orders: Orders, price: Vector, reason: np.ndarray, session: Session, in_lots: bool
 ) -> Fills:
     """Fills of the orders whose reason is FILLED; buys scaled down where cash is short."""
-    asset = orders.asset
-    open_ = reason == FILLED
-    shares = np.where(open_, orders.shares, 0.0)
-    value = np.where(open_, shares * price, 0.0)
+    asset, shares = orders.asset, orders.shares.copy()
+    shut = np.flatnonzero(reason)
+    shares[shut] = 0.0
+    value = shares * price
+    value[shut] = 0.0
     buys = shares > 0
     cost, fee = _charges(value, buys, asset, session)
     spent = value + cost + fee
-    free = session.cash - float(spent[~buys].sum())
-    if float(spent[buys].sum()) > free:
+    need = float(spent @ buys)
+    free = session.cash - float(spent @ ~buys)
+    if need > free:
         i = np.flatnonzero(buys)
         l1, nav = session.lambda1[asset[i]], session.nav
         linear = nav * trade_costs(value[i] / nav, l1, np.zeros(i.size)) + fee[i]
@@ -79,5 +81,5 @@ def _charges(
     """Trade cost and statutory fee of each trade, in money."""
     nav = session.nav
     cost = nav * trade_costs(value / nav, session.lambda1[asset], session.lambda2[asset])
-    fee = np.abs(value) * np.where(buys, session.buy_fee, session.sell_fee)
+    fee = np.abs(value) * (buys * session.buy_fee + ~buys * session.sell_fee)
     return cost, fee

@@ -141,7 +141,9 @@ def from_targets(
     asset = np.flatnonzero(np.abs(trade) > DUST)
     at = price[asset]
     leave = target[asset] == 0
-    shares = np.where(leave, -held[asset], trade[asset] * nav / at)
+    out = np.flatnonzero(leave)
+    shares = trade[asset] * nav / at
+    shares[out] = -held[asset[out]]
     return Orders(asset, shares, leave)
 
 
@@ -151,13 +153,11 @@ def rounded(orders: Orders, lots: Lots, held: Vector) -> Orders:
     A position that is left for good is sold entirely, odd lot and fraction included; no sell
     exceeds what is held.
     """
-    have = held[orders.asset]
+    out = np.flatnonzero(orders.exit)
     size = lots.whole(np.abs(orders.shares), orders.asset)
-    sells = orders.shares < 0
-    np.copyto(size, np.minimum(size, have), where=sells)
-    np.copyto(size, have, where=orders.exit)
-    np.negative(size, out=size, where=sells)
-    keep = size != 0
-    if keep.all():
+    size = np.maximum(np.copysign(size, orders.shares), -held[orders.asset])
+    size[out] = -held[orders.asset[out]]
+    keep = np.flatnonzero(size)
+    if keep.size == size.size:
         return Orders(orders.asset, size, orders.exit)
     return Orders(orders.asset[keep], size[keep], orders.exit[keep])
