@@ -11,12 +11,11 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from quant.core.errors import ConfigError, DataError
 from quant.core.seeds import derive
 from quant.core.types import Codes, Dates, Frame, Matrix, Vector
-from quant.evaluation import splits
+from quant.evaluation import signal, splits
 from quant.model2 import scores
 from quant.model2.design import Design, align, training
 from quant.model2.models import Fitter
@@ -101,14 +100,14 @@ def select(cpcv: Frame) -> str:
     """The candidate with the highest mean information ratio over the paths.
 
     cpcv   : CPCV table; of equal candidates the first wins
-    Raises : DataError where no candidate has one (each session has fewer than 3 names)
+    Raises : DataError where no candidate has one: a rank IC needs 10 names
     """
     on_paths = cpcv[cpcv["path"] >= 0]
     quality = on_paths.groupby("model", sort=False)["icir"].mean()
     if not quality.notna().any():
         raise DataError(
             f"no candidate of {list(quality.index)} has an information ratio on any path; "
-            "the universe needs at least 3 names and labels that differ."
+            f"a rank IC needs {signal.MIN_NAMES} names a session, and labels that differ."
         )
     return str(quality.idxmax())
 
@@ -119,6 +118,12 @@ class _Quality:
 
     ic: Matrix
     spread: Matrix
+
+    def record(self, split: int, day: Codes, score: Vector, raw: Vector, quantiles: int) -> None:
+        daily = signal.ic(day, score, raw)
+        self.ic[split, daily["date"]] = daily["rank_ic"]
+        daily = signal.quantile_returns(day, score, raw, quantiles)
+        self.spread[split, daily["date"]] = daily["spread"]
 
     def summary(self, split: Codes | int, day: Codes, stride: int) -> dict[str, float]:
         ic, spread = self.ic[split, day], self.spread[split, day]
@@ -154,13 +159,10 @@ def _daily(
         for name, fitter in bound.items():
             own = derive(seed, "model2", "cpcv", str(number), name)
             predicted[name] = fitter.fit(part.train, own).predict(data.x[index])
+        day = np.repeat(part.test, np.diff(starts))
         for name, of in names.items():
             score = scores.ensemble([predicted[one] for one in of], starts)
-            for at, day in enumerate(part.test):
-                today = slice(starts[at], starts[at + 1])
-                raw = data.raw[index[today]]
-                daily[name].ic[number, day] = _rank_ic(score[today], raw)
-                daily[name].spread[number, day] = _spread(score[today], raw, spec.quantiles)
+            daily[name].record(number, day, score, data.raw[index], spec.quantiles)
     return daily
 
 
@@ -194,21 +196,6 @@ def _of_paths(
             "test_rows": days.count(everyday),
             **one.summary(source[group], everyday, stride),
         }
-
-
-def _rank_ic(score: Vector, raw: Vector) -> float:
-    if score.size < 3 or np.ptp(score) == 0 or np.ptp(raw) == 0:
-        return np.nan
-    return float(np.corrcoef(rankdata(score), rankdata(raw))[0, 1])
-
-
-def _spread(score: Vector, raw: Vector, quantiles: int) -> float:
-    """Mean return of the top quantile less the bottom one's; NaN with too few names."""
-    share = score.size // quantiles
-    if share == 0:
-        return np.nan
-    order = np.argsort(score, kind="stable")
-    return float(raw[order[-share:]].mean() - raw[order[:share]].mean())
 
 
 def overlap_sharpe(returns: Vector, stride: int) -> float:

@@ -110,13 +110,11 @@ def test_a_short_history_is_an_error():
         _evaluate(spec=CpcvSpec(embargo=400))
 
 
-def test_a_universe_of_five_has_an_ic_and_one_of_two_has_none():
+def test_a_universe_of_five_can_not_select_and_says_why():
     five = _evaluate(sample(n_days=520, n_names=5, strength=0.01))
-    assert np.isfinite(five["ic"]).all()
-    two = _evaluate(sample(n_days=520, n_names=2), train=dataclasses.replace(TRAIN))
-    assert two["ic"].isna().all()
-    with pytest.raises(DataError, match="at least 3 names"):
-        select(two)
+    assert five["ic"].isna().all()
+    with pytest.raises(DataError, match="needs 10 names a session"):
+        select(five)
 
 
 def test_impossible_settings_are_refused():
