@@ -75,6 +75,14 @@ def test_what_can_not_be_sold_is_valued_at_its_last_close():
     assert total(first, "A", 10) == pytest.approx(0.1)
 
 
+def test_without_an_open_the_close_of_that_session_is_not_yet_known():
+    frame = flat()
+    a = frame["symbol"] == "A"
+    frame.loc[a & (frame["date"] == day(15)), "close"] = 12.0
+    frame.loc[a & (frame["date"] == day(16)), ["open", "close"]] = [np.nan, 15.0]
+    assert total(frame, "A", 10) == pytest.approx(0.2)
+
+
 def test_a_delisting_pays_its_return_on_the_last_close():
     frame = flat()
     a = frame["symbol"] == "A"
