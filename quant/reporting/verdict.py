@@ -52,9 +52,7 @@ def _headline(active: float, sharper: float, certain: bool | None) -> str:
             what = "Earned less than its benchmark after costs, but more per unit of risk"
     if certain is None:
         return f"{what}; no test says whether that is chance"
-    return f"{what}; the difference is {'more than' if certain else 'within what'} chance" + (
-        "" if certain else " explains"
-    )
+    return f"{what}; the difference is {'more than' if certain else 'within what'} chance explains"
 
 
 def _tone(active: float, certain: bool | None) -> str:

@@ -20,7 +20,7 @@ class Row:
 
 
 ROWS = (
-    Row("ann_return", "Return a year", percent, "arithmetic: mean daily return x periods"),
+    Row("ann_return", "Return a year", percent, "arithmetic: mean daily return × periods"),
     Row("ann_growth", "compounded", percent, "growth ^ (periods / sessions) - 1"),
     Row(
         "ann_vol", "Volatility", percent, "standard deviation of daily returns, ddof 1, annualised"
@@ -50,7 +50,7 @@ ROWS = (
         "active_return",
         "Active return a year",
         points,
-        "mean daily difference to the benchmark x periods",
+        "mean daily difference to the benchmark × periods",
     ),
     Row(
         "tracking_error",
