@@ -104,7 +104,7 @@ class _Program:
         """Optimum at risk aversion gamma + price."""
         quadratic, linear = self._costs(price)
         self.solver.update(q=linear, Px=quadratic)
-        found = self.solver.solve()
+        found = self.solver.solve(raise_error=False)
         if found.info.status_val not in (osqp.SolverStatus.OSQP_SOLVED,
                                          osqp.SolverStatus.OSQP_SOLVED_INACCURATE):  # fmt: skip
             return None

@@ -20,6 +20,8 @@ from quant.optimizer.sifting import sift
 from quant.optimizer.terms import Duals, Limits, exposures, objective, variance
 
 _SNAP = 1e-7  # a name this close to its place of rest is put there
+_DUST = (1e-10, 2e-6)  # trades this small are dropped where the certificate allows it
+_GOOD = 1e-2  # share of the audit's tolerances below which a cleaner point wins over a closer one
 _BINDS = 1e-6  # slack below which a limit with a price is called binding
 
 
@@ -144,21 +146,28 @@ def _weights_of(method: str, problem: Problem, limits: Limits, start: Vector) ->
 def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit]:
     """Polish, put names that belong at rest or at a bound exactly there; keep what audits best."""
     rough = Point(point.weights, clip(limits, point.duals), point.rounds)
-    candidates = [rough, polish(problem, limits, rough)]
-    if not np.isfinite(candidates[-1].weights).all():
-        candidates.pop()
     judged = []
-    for candidate in candidates:
+    for candidate in (rough, polish(problem, limits, rough)):
+        if not np.isfinite(candidate.weights).all():
+            continue
         state = audit(problem, limits, candidate.weights, candidate.duals)
         judged.append((candidate, state))
-        ends = (state.best == problem.held) | (state.best == limits.low)
-        ends |= state.best == limits.high
-        near = np.abs(candidate.weights - state.best) <= _SNAP
-        weights = np.where(near & ends, state.best, candidate.weights)
-        snapped = Point(weights, candidate.duals, candidate.rounds)
-        judged.append((snapped, audit(problem, limits, weights, candidate.duals)))
-    # of equally good ones the later: polished before rough, snapped before not
-    return min(reversed(judged), key=lambda pair: max(pair[1].score, 1e-3))
+        for dust in _DUST:
+            weights = _at_rest(problem, limits, candidate.weights, state.best, dust)
+            snapped = Point(weights, candidate.duals, candidate.rounds)
+            judged.append((snapped, audit(problem, limits, weights, candidate.duals)))
+    # of those good enough the last: polished rather than rough, cleaner rather than not
+    return min(reversed(judged), key=lambda pair: max(pair[1].score, _GOOD))
+
+
+def _at_rest(
+    problem: Problem, limits: Limits, weights: Vector, best: Vector, dust: float
+) -> Vector:
+    """`weights` with names close to a bound or to rest put there, and smaller trades dropped."""
+    ends = (best == problem.held) | (best == limits.low) | (best == limits.high)
+    placed = np.where(ends & (np.abs(weights - best) <= _SNAP), best, weights)
+    small = np.abs(placed - problem.held) <= dust
+    return np.where(small, np.clip(problem.held, limits.low, limits.high), placed)
 
 
 def _usable(problem: Problem, warm: Warm | None) -> Warm | None:

@@ -1,0 +1,124 @@
+"""Every method joins here with one row: same optimum, certified, on the same problems."""
+
+import cvxpy
+import numpy as np
+import pytest
+
+from quant.core.errors import ProblemError
+from quant.core.seeds import generator
+from quant.costs.model import trade_cost
+from quant.optimizer.solve import METHODS, Solution, solve
+from quant.optimizer.terms import magnitude, objective
+from tests.optimizer.problems import random_problem
+from tests.optimizer.twists import TWISTS, twisted
+
+# the first-order method needs seconds where scales differ much
+SLOW = {("osqp", k) for k in ("volatility beyond tau", "large return", "small units")}
+OTHERS = [name for name in METHODS if name != "clarabel"]
+
+
+ROWS = [
+    pytest.param(
+        method,
+        kind,
+        marks=[pytest.mark.slow] if (method, kind) in SLOW else [],
+        id=f"{method}: {kind}",
+    )
+    for method in OTHERS
+    for kind in TWISTS
+]
+
+
+def certified(solution: Solution) -> bool:
+    return solution.violation <= 1e-6 and abs(solution.gap) <= 1e-8
+
+
+@pytest.mark.parametrize(("method", "kind"), ROWS)
+def test_the_optimum_is_that_of_the_reference(method, kind):
+    for number in range(3):
+        problem = twisted(kind, number)
+        reference, solution = solve(problem, "clarabel"), solve(problem, method)
+        assert certified(reference) and certified(solution)
+        assert solution.tau_eff == reference.tau_eff
+        size = magnitude(problem, reference.weights)
+        assert abs(solution.objective - reference.objective) <= 1e-8 * size
+        for mine, theirs in zip(solution.relaxations, reference.relaxations, strict=True):
+            assert mine.what == theirs.what
+            assert mine.reached == pytest.approx(theirs.reached, abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TWISTS)
+def test_many_problems_need_no_fallback(kind):
+    for number in range(3, 25):
+        problem = twisted(kind, number)
+        reference, solution = solve(problem, "clarabel"), solve(problem)
+        assert solution.solver == "sifting"
+        size = magnitude(problem, reference.weights)
+        assert abs(solution.objective - reference.objective) <= 1e-8 * size
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_answers_itself_on_ordinary_problems(method):
+    for number in range(5):
+        assert solve(twisted("plain", number), method).solver == method
+
+
+@pytest.mark.parametrize("number", [0, 2, 4])
+def test_the_optimum_is_that_of_cvxpy_on_the_dense_problem(number):
+    problem = random_problem(
+        generator(5, "cvxpy", str(number)), n=25, n_obs=50, tau=0.5, vol_target=0.2
+    )
+    solution = solve(problem)
+    assert solution.relaxations == ()
+    w = cvxpy.Variable(problem.n)
+    sigma = problem.factor.T @ problem.factor + problem.ridge * np.eye(problem.n)
+    risk = cvxpy.quad_form(w, cvxpy.psd_wrap(sigma))
+    d = w - problem.held
+    member = (problem.groups == np.arange(problem.group_low.size)[:, None]).astype(float)
+    program = cvxpy.Problem(
+        cvxpy.Maximize(
+            problem.mu @ w
+            - 0.5 * problem.gamma * risk
+            - trade_cost(d, problem.lambda1, problem.lambda2, xp=cvxpy)
+        ),
+        [
+            cvxpy.sum(w) <= 1,
+            w >= problem.lower,
+            w <= problem.upper,
+            d <= problem.buy_cap,
+            d >= -problem.sell_cap,
+            member @ w <= problem.group_high,
+            cvxpy.norm1(d) <= problem.tau,
+            risk <= problem.variance_cap,
+        ],
+    )
+    program.solve(solver=cvxpy.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10)
+    size = magnitude(problem, solution.weights)
+    assert objective(problem, w.value) == pytest.approx(solution.objective, abs=1e-8 * size)
+    np.testing.assert_allclose(solution.weights, w.value, atol=1e-6)
+
+
+def test_a_warm_start_changes_the_time_and_not_the_answer():
+    rng = generator(5, "warm")
+    first, second = (random_problem(rng, n=80, n_obs=120) for _ in range(2))
+    cold, warm = solve(second), solve(second, warm=solve(first).warm)
+    size = magnitude(second, cold.weights)
+    assert abs(cold.objective - warm.objective) <= 1e-8 * size
+    np.testing.assert_allclose(cold.weights, warm.weights, atol=1e-7)
+
+
+def test_a_warm_start_of_other_groups_is_ignored():
+    rng = generator(5, "warm groups")
+    few, many = random_problem(rng, n=16), random_problem(rng, n=80)
+    np.testing.assert_array_equal(solve(many, warm=solve(few).warm).weights, solve(many).weights)
+
+
+def test_the_same_problem_twice_gives_the_same_bytes():
+    problem = twisted("plain", 5)
+    assert solve(problem).weights.tobytes() == solve(problem).weights.tobytes()
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ProblemError, match=r"method 'ecos' is unknown.*clarabel.*osqp.*sifting"):
+        solve(twisted("plain", 0), "ecos")
