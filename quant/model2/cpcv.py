@@ -21,6 +21,8 @@ from quant.model2.design import Design, align, training
 from quant.model2.models import Fitter
 from quant.model2.train import TrainSpec, learners
 
+MARGIN = 0.05  # of the best information ratio
+
 
 @dataclass(frozen=True)
 class CpcvSpec:
@@ -97,10 +99,13 @@ def evaluate(
 
 
 def select(cpcv: Frame) -> str:
-    """The candidate with the highest mean information ratio over the paths.
+    """The candidate with the highest mean information ratio over the paths, or their ensemble.
 
-    cpcv   : CPCV table; of equal candidates the first wins
-    Raises : DataError where no candidate has one: a rank IC needs 10 names
+    The ensemble is preferred where it comes within MARGIN of the best: differences of a few
+    percent are noise, and a mean of models is the safer bet. Of equal models the first wins.
+
+    cpcv   : CPCV table
+    Raises : DataError where no candidate has a ratio: a rank IC needs 10 names
     """
     on_paths = cpcv[cpcv["path"] >= 0]
     quality = on_paths.groupby("model", sort=False)["icir"].mean()
@@ -109,6 +114,9 @@ def select(cpcv: Frame) -> str:
             f"no candidate of {list(quality.index)} has an information ratio on any path; "
             f"a rank IC needs {signal.MIN_NAMES} names a session, and labels that differ."
         )
+    best = quality.max()
+    if quality.get(scores.ENSEMBLE, -np.inf) >= best - MARGIN * abs(best):
+        return scores.ENSEMBLE
     return str(quality.idxmax())
 
 

@@ -84,6 +84,14 @@ def test_the_candidate_with_the_best_paths_is_selected():
         select(frame.assign(icir=np.nan))
 
 
+@pytest.mark.parametrize(
+    ("ensemble", "chosen"), [(0.29, "ensemble"), (0.28, "b"), (0.4, "ensemble")]
+)
+def test_the_ensemble_is_preferred_within_five_percent(ensemble, chosen):
+    frame = pd.DataFrame({"model": ["a", "b", "ensemble"], "path": 0, "icir": [0.2, 0.3, ensemble]})
+    assert select(frame) == chosen
+
+
 def test_selection_finds_the_model_that_fits_the_shape():
     """A U-shaped relation is invisible to a line."""
     data = sample(n_days=520, n_names=40)
