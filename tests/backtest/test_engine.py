@@ -220,3 +220,24 @@ def test_a_book_that_never_trades_earns_the_interest():
     np.testing.assert_allclose(result.nav, 100 * 1.0001 ** np.arange(50), rtol=1e-12)
     assert result.fills.empty and result.weights.empty and result.targets.empty
     tables.FILLS.check(result.fills)
+
+
+@pytest.mark.parametrize("execute", [engine.market_on_open, at_target])
+def test_an_order_follows_a_split_over_night(execute):
+    close = np.array([[10.0], [10.0], [5.0], [5.0]])
+    market = markets.plain_market(close, close)
+    split = {"ratio": np.array([[1.0], [1.0], [2.0], [1.0]])}
+    split["has_action"] = np.array([False, False, True, False])
+    market = dataclasses.replace(market, **split)
+    result = engine.run(
+        market,
+        lambda t, s: np.array([[0.4], [0.6], [0.6], [0.6]])[t],
+        execute,
+        charges=charges(market, 0, 0),
+        capital=1000.0,
+    )
+    # 40 shares become 80, and the order for 20 more one for 40
+    assert result.fills["shares"].tolist() == [40.0, 40.0]
+    assert result.fills["price"].tolist() == [10.0, 5.0]
+    np.testing.assert_allclose(result.nav, 1000.0)
+    assert result.weights["weight"].tolist() == pytest.approx([0.4, 0.6, 0.6])
