@@ -237,7 +237,7 @@ def test_an_order_follows_a_split_over_night(execute):
         capital=1000.0,
     )
     # 40 shares become 80, and the order for 20 more one for 40
-    assert result.fills["shares"].tolist() == [40.0, 40.0]
+    assert result.fills["shares"].tolist() == pytest.approx([40.0, 40.0])
     assert result.fills["price"].tolist() == [10.0, 5.0]
     np.testing.assert_allclose(result.nav, 1000.0)
     assert result.weights["weight"].tolist() == pytest.approx([0.4, 0.6, 0.6])
