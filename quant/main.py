@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 # one BLAS thread: results depend on the order of additions (readings 37); before numpy is loaded
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# threads that wait must sleep: spinning ones starve their neighbours on a shared machine
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `main`, which prints one sentence
 
 if TYPE_CHECKING:

@@ -10,6 +10,11 @@ from quant.core.errors import DataError
 from quant.core.types import Dates, Frame, Matrix
 
 
+def sessions_of(table: Frame) -> Dates:
+    """(n_days,) datetime64[D] of the table `sessions`."""
+    return table["date"].to_numpy().astype("datetime64[D]")
+
+
 @dataclass(frozen=True)
 class Panel:
     """Fields on common axes.

@@ -10,9 +10,8 @@ from quant.backtest.market import FIELDS, Charges, MarketArrays, charges, market
 from quant.backtest.policy import Knobs, Optimized, signals
 from quant.core import tables
 from quant.core.errors import DataError
-from quant.core.panel import Panel
+from quant.core.panel import Panel, sessions_of
 from quant.core.types import Vector
-from quant.stages.ingest import sessions_of
 from quant.stages.registry import Context, Inputs
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
 
 def market(s: Mapping[str, Any], f: Inputs, region: str) -> tuple[MarketArrays, Panel]:
     """The market's arrays and the panel they were built from."""
-    bars = Panel.of(f["bars"], FIELDS, dates=sessions_of(f))
+    bars = Panel.of(f["bars"], FIELDS, dates=sessions_of(f["sessions"]))
     arrays = market_arrays(
         bars, f["listings"], f["rates"], region, s["delist_return"], s["adv_window"]
     )

@@ -5,15 +5,14 @@ from typing import Any
 
 from quant import features
 from quant.core import tables
-from quant.core.panel import Panel
+from quant.core.panel import Panel, sessions_of
 from quant.core.types import Frame
-from quant.stages.ingest import sessions_of
 from quant.stages.registry import Context, Inputs, Stage
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Features of every member, and labels over the horizon."""
-    panel = Panel.of(f["bars"], features.FIELDS, dates=sessions_of(f))
+    panel = Panel.of(f["bars"], features.FIELDS, dates=sessions_of(f["sessions"]))
     membership, listings = f["membership"], f["listings"]
     gone = listings.loc[listings["delist_date"].notna()].copy()
     unknown = gone["delist_return"].isna() & ~gone["truncated"]

@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from quant.core import tables
@@ -36,14 +35,14 @@ def provider(config: "Config") -> Provider:
     """The provider that the settings name."""
     data, region = config.data, config.region.name
     if data.provider == "sim":
-        from quant.data.providers.sim import SimProvider
+        from quant.data.providers.sim import Sim
 
-        return SimProvider(region, config.seed, data.sim.n_names, data.sim.alpha_ic)
+        return Sim(region, config.seed, data.sim.n_names, data.sim.alpha_ic)
     if data.provider == "files":
-        from quant.data.providers.files import FilesProvider
+        from quant.data.providers.files import Files
         from quant.data.providers.layout import layout_from
 
-        return FilesProvider(region, layout_from(dict(data.layout), Path(data.root or ""), region))
+        return Files(layout_from(dict(data.layout), Path(data.root or ""), region))
     return _vendor(config)
 
 
@@ -78,11 +77,6 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     made = {name: getattr(raw, name) for name in TABLES}
     made["sessions"] = pd.DataFrame({"date": sessions.astype("datetime64[ns]")})
     return made | {"quality": found}
-
-
-def sessions_of(f: Inputs) -> np.ndarray:
-    """(n_days,) datetime64[D] sessions of the ingested data."""
-    return f["sessions"]["date"].to_numpy().astype("datetime64[D]")
 
 
 STAGE = Stage(

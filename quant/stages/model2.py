@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from quant.core import logs, tables
+from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, cpcv, scores, train
 from quant.model2.models import LightGBM, Ridge
-from quant.stages.ingest import sessions_of
 from quant.stages.registry import Context, Inputs, Stage
 
 
@@ -51,7 +51,7 @@ def specs(
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Every model's seed is logged; only walk-forward scores leave this stage."""
     spec, cv, cal = specs(s)
-    features, labels, sessions = f["features"], f["labels"], sessions_of(f)
+    features, labels, sessions = f["features"], f["labels"], sessions_of(f["sessions"])
     end = train.first_prediction(labels, sessions, spec)
     compared = cpcv.evaluate(features, labels, sessions, spec, cv, end, c.seed)
     chosen = cpcv.select(compared)

@@ -55,7 +55,7 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
     config = s["config"]
     region = config["region"]
     dates: list[date] = [d.date() for d in pd.to_datetime(own["date"].iloc[[0, -1]])]
-    fee = "stamp duty and transfer fee by date and side; " if config["costs"]["statutory"] else ""
+    fee = ", plus stamp duty and transfer fee by date and side" * config["costs"]["statutory"]
     return ReportMeta(
         title=f"{region['name'].upper()} equity, {config['sprint'].upper()}",
         region=region["name"],
@@ -77,11 +77,11 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
             "Sharpe is of returns in excess of cash, ddof 1, annualised by the square root of "
             f"{region['periods']}; PSR and DSR use per-period values, raw kurtosis and T - 1 "
             "(Bailey and Lopez de Prado 2014).",
-            "Signals are known at the close of t, the optimizer runs after it, trades fill at the "
-            "open of t+1; costs are lambda1 |dw| + lambda2 dw^2 of NAV, "
-            f"{fee}turnover is two-way.",
-            "The benchmark is the equal-weight universe, rebalanced when the universe is (monthly), "
-            "traded by the same engine at the same costs.",
+            "Signals are known at the close of t, the optimizer runs after it, and trades fill at "
+            "the open of t+1. Turnover is two-way.",
+            f"Costs: lambda1 |dw| + lambda2 dw^2 of NAV{fee}.",
+            "The benchmark is the equal-weight universe, rebalanced when the universe is "
+            "(monthly), traded by the same engine at the same costs.",
             "Dividends are reinvested at the ex-date's reference price; a delisting pays its last "
             f"price times (1 + delisting return), {config['universe']['delist_return']:.0%} where "
             "unknown and performance-related.",

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from quant.core import tables
+from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.data import universe
-from quant.stages.ingest import sessions_of
 from quant.stages.registry import Context, Inputs, Stage
 
 
@@ -20,7 +20,7 @@ def rules(s: Any, region: str, indices: list[str]) -> universe.UniverseRules:
         adv_window=s.adv_window,
         min_history=s.min_history,
         min_listed=s.min_listed,
-        index=index or None,
+        index=index,
         exclude_st=s.exclude_st,
         exclude_boards=("b", "bse") if region == "cn" else (),
     )
@@ -28,7 +28,7 @@ def rules(s: Any, region: str, indices: list[str]) -> universe.UniverseRules:
 
 def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Reconstitute at every month end; spread over days with the industry in force."""
-    spells, listings, sessions = f["index_members"], f["listings"], sessions_of(f)
+    spells, listings, sessions = f["index_members"], f["listings"], sessions_of(f["sessions"])
     chosen = rules(s, c.region, sorted(spells["index"].unique()))
     members, counts = universe.build(f["bars"], listings, spells, sessions, chosen)
     daily = universe.membership(members, f["industries"], sessions, c.region, listings)
