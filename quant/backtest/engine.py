@@ -18,6 +18,8 @@ from quant.execution.moo import market_on_open
 from quant.execution.orders import Execute, Fills, Orders, from_targets
 
 _TOLERANCE = 1e-6
+# smaller targets are solver noise around zero: the position is left, odd lot included
+_NOISE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _check_days(market: MarketArrays, first: int, last: int, capital: float) -> 
 
 
 def _checked(target: Vector, state: State, market: MarketArrays, t: int) -> Vector:
-    """Targets: finite, long-only, at most fully invested, priced; noise below 0 is cut."""
+    """Targets: finite, long-only, at most fully invested, priced; noise around 0 is cut."""
     if target.shape != state.weights.shape:
         raise DataError(
             f"{state.date}: {target.shape} target weights for {state.weights.shape} names; "
@@ -125,7 +127,7 @@ def _checked(target: Vector, state: State, market: MarketArrays, t: int) -> Vect
             f"{state.date}: target weights have minimum {low:.6g} and sum {total:.6g}; they must "
             "be finite, not negative, and sum to at most 1."
         )
-    target = np.maximum(target, 0.0)
+    target = np.where(target > _NOISE, target, 0.0)
     unpriced = (market.mark[t] == 0.0) & (target > 0.0)
     if unpriced.any():
         raise DataError(

@@ -241,3 +241,18 @@ def test_an_order_follows_a_split_over_night(execute):
     assert result.fills["price"].tolist() == [10.0, 5.0]
     np.testing.assert_allclose(result.nav, 1000.0)
     assert result.weights["weight"].tolist() == pytest.approx([0.4, 0.6, 0.6])
+
+
+@pytest.mark.parametrize("noise", [1e-9, -1e-9])
+def test_solver_noise_around_zero_leaves_the_position_for_good(noise):
+    close = np.full((4, 1), 10.0)
+    market = markets.plain_market(close, close, "cn")
+    market.ratio[2], market.has_action[2] = 1.015, True  # an odd lot: 101.5 shares
+    result = engine.run(
+        market,
+        lambda t, s: np.array([[1.0], [1.0], [noise], [0.0]])[t],
+        charges=charges(market, 0, 0),
+        capital=1100.0,
+    )
+    assert result.fills["shares"].tolist() == pytest.approx([100.0, -101.5])
+    assert result.n_held[-1] == 0
