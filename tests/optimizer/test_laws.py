@@ -80,17 +80,19 @@ def test_the_order_of_names_does_not_matter(number):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_dominated_name_is_not_bought(number):
+    """One more name, riskless and losing, changes nothing for the others."""
     base = problem(number)
-    pad = {n: np.append(getattr(base, n), getattr(base, n)[0])
-           for n in ("lambda1", "lambda2", "lower", "upper", "buy_cap", "sell_cap", "groups")}  # fmt: skip
-    worse = replace(
-        base,
-        mu=np.append(base.mu, base.mu.min() - 0.01),
-        held=np.append(base.held, 0.0),
-        factor=np.column_stack([base.factor, base.factor.max(axis=1) * 0]),
-        **pad,
+    copied = ("lambda1", "lambda2", "lower", "upper", "buy_cap", "sell_cap", "groups")
+    more = {name: np.append(getattr(base, name), getattr(base, name)[0]) for name in copied}
+    solution = solve(
+        replace(
+            base,
+            mu=np.append(base.mu, -0.01),
+            held=np.append(base.held, 0.0),
+            factor=np.pad(base.factor, ((0, 0), (0, 1))),
+            **more,
+        )
     )
-    solution = solve(replace(worse, mu=np.where(np.arange(worse.n) < base.n, worse.mu, -0.01)))
     assert solution.weights[-1] == 0.0
     np.testing.assert_allclose(solution.weights[:-1], solve(base).weights, atol=1e-8)
 
