@@ -46,7 +46,7 @@ def icir(series: Vector, lags: int | None = None, periods: float = 1.0) -> dict[
     if known.size < 2:
         return {"mean": np.nan, "std": np.nan, "icir": np.nan, "t": np.nan, "n": known.size}
     mean, std = float(known.mean()), float(known.std(ddof=1))
-    ratio = mean / std * np.sqrt(periods) if std > 0 else np.nan
+    ratio = float(mean / std * np.sqrt(periods)) if std > 0 else float("nan")
     return {
         "mean": mean,
         "std": std,

@@ -35,6 +35,7 @@ def bars(options: argparse.Namespace) -> pd.DataFrame:
     else:
         frame = pd.read_parquet(options.data)
         frame["date"] = pd.to_datetime(frame["date"])
+        frame["symbol"] = frame["symbol"].astype(str).astype(object)
         liquid = frame.groupby("symbol")["amount"].sum().nlargest(options.names).index
         days = np.sort(frame["date"].unique())[-options.days :]
         frame = frame[frame["symbol"].isin(liquid) & frame["date"].isin(days)]
