@@ -49,9 +49,9 @@ class Thresholds:
     stale: float = 0.015
     copy: float = 0.01
     copy_window: int = 63
-    island: float = 0.005
+    island: float = 0.01
     island_least: float = 0.015
-    island_moves: float = 4.0
+    island_moves: float = 2.5
     reversal: float = 0.08
     reversal_moves: float = 8.0
     reversal_warning: float = 0.03
@@ -88,9 +88,10 @@ def _bars(panel: Panel, facts: evidence.Facts, limits: Thresholds) -> list[Findi
     """Findings within single bars and between neighbouring ones."""
     broken = evidence.broken(panel)
     flat, copied = evidence.flat(panel), evidence.copied(panel, limits.copy_window)
+    repeated = evidence.copied(panel, 1, ("open", "high", "low"))
     move = np.fmax(np.abs(facts.move), np.abs(facts.next_move))
     stale = flat & facts.unmoved & (move > limits.stale)
-    displaced = copied & (facts.displacement > limits.copy)
+    displaced = copied & (facts.displacement > limits.copy) | repeated & (move > limits.stale)
     island = evidence.island(panel)
     apart = (
         (island > limits.island)
@@ -99,12 +100,12 @@ def _bars(panel: Panel, facts: evidence.Facts, limits: Thresholds) -> list[Findi
     )
     undone = np.abs(facts.move + facts.next_move) < limits.undone * facts.displacement
     large = facts.displacement > limits.reversal_moves * facts.usual
-    reversal = undone & large & (facts.displacement > limits.reversal_warning)
-    surely = large & (facts.displacement > limits.reversal)
+    reversal = undone & large & ~facts.bounded & (facts.displacement > limits.reversal_warning)
+    surely = reversal & (facts.displacement > limits.reversal)
     return [
         ("broken_ohlc", broken > 0, broken, "error"),
         *_both("flat_bar", flat, stale, move),
-        *_both("copied_bar", copied, displaced, facts.displacement),
+        *_both("copied_bar", copied | repeated, displaced, np.fmax(facts.displacement, 0.0)),
         *_both("island_bar", apart, apart, island),
         *_both("reversal", reversal, surely, facts.displacement),
     ]

@@ -4,6 +4,7 @@ All matrices are (n_days, n_assets), NaN where there is no row. A row is judged 
 it, which is fine for a report on the data and would be look-ahead anywhere else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ FIELDS = (
     "limit_up",
     "limit_down",
 )
+PRICES = ("open", "high", "low", "close")
+# least range of a day, in cents or fen, whose repetition means something
+TICKS = 12
 # sessions over which a name's usual move and its beta are measured
 USUAL, BETA = 63, 252
 LEAST_USUAL = 0.002
@@ -34,12 +38,13 @@ class Facts:
     """What the detectors look at; log returns.
 
     move         : total return over the day against beta x market; next_move: the day after's
-    usual        : robust scale of the name's moves before the day
+    usual        : robust scale of the name's moves before the day, larger on wild days
     displacement : smaller of a move and its reversal, 0 where the next move goes the same way
     unmoved      : close equals the reference price to the cent
     payout       : dividend as a share of the price before it; split: an ex-date of a split
     dividend_excess : how much nearer the price move is to no dividend than to the dividend
     ratio_like   : the raw move is near one of the usual split ratios
+    bounded      : the exchange had price limits that day, so a large move is a real one
     """
 
     move: Matrix
@@ -51,6 +56,7 @@ class Facts:
     split: Mask
     dividend_excess: Matrix
     ratio_like: Mask
+    bounded: Mask
 
 
 def following(values: Matrix) -> Matrix:
@@ -85,7 +91,9 @@ def gather(panel: Panel, actions: Frame) -> Facts:
         price_move = np.log(close / before) - expected
         excess = np.abs(price_move - fall) - np.abs(price_move)
         raw = np.log(close / preceding(close))
-        near = np.abs(raw[:, :, None] - SPLITS[None, None, :]).min(axis=2) < 0.03
+        near = np.zeros(panel.shape, dtype=bool)
+        for ratio in SPLITS:
+            near |= np.abs(raw - ratio) < 0.03
     return Facts(
         move=move,
         next_move=next_move,
@@ -96,6 +104,7 @@ def gather(panel: Panel, actions: Frame) -> Facts:
         split=split != 1.0,
         dividend_excess=excess,
         ratio_like=near,
+        bounded=~np.isnan(panel["limit_up"]),
     )
 
 
@@ -118,9 +127,17 @@ def _beta(total: Matrix, market: np.ndarray) -> Matrix:
 
 
 def _usual(move: Matrix) -> Matrix:
-    """Trailing robust scale: median absolute move before the day, as a standard deviation."""
-    scale = pd.DataFrame(np.abs(move)).rolling(USUAL, min_periods=20).median().shift(1) / 0.6745
-    return np.fmax(scale.to_numpy(), LEAST_USUAL)
+    """Robust scale of the moves: the name's trailing one, raised on days wild for everybody.
+
+    Trailing median absolute move before the day, as a standard deviation; times the median over
+    the names of the day's and the next day's moves in those units, where that is above one.
+    """
+    size = np.abs(move)
+    scale = pd.DataFrame(size).rolling(USUAL, min_periods=20).median().shift(1) / 0.6745
+    own = np.fmax(scale.to_numpy(), LEAST_USUAL)
+    day = pd.DataFrame(size / own).median(axis=1).to_numpy() / 0.6745
+    wild = np.fmax(day, np.append(day[1:], np.nan))
+    return own * np.fmax(wild, 1.0)[:, None]
 
 
 def _spread(panel: Panel, actions: Frame) -> tuple[Matrix, Matrix]:
@@ -151,17 +168,25 @@ def flat(panel: Panel) -> Mask:
     return same & (panel["volume"] > 0) & ~locked
 
 
-def copied(panel: Panel, window: int) -> Mask:
-    """All four prices equal those of another day at most `window` sessions away."""
-    fields = [panel[name] for name in ("open", "high", "low", "close")]
-    ranged = panel["high"] > panel["low"]
+def copied(panel: Panel, window: int, names: Sequence[str] = PRICES) -> Mask:
+    """All the prices `names` equal those of another day at most `window` sessions away.
+
+    Only days whose range has enough ticks count: cheap names repeat themselves by chance.
+    """
+    key = np.zeros(panel.shape, dtype=np.uint64)
+    for name in names:
+        price = np.rint(np.nan_to_num(panel[name]) * 10_000).astype(np.uint64)
+        # a multiplicative hash; it wraps around on purpose
+        key = (key ^ price) * np.uint64(0x9E3779B97F4A7C15)
+    ranged = panel["high"] - panel["low"] > TICKS * 0.01
     found = np.zeros(panel.shape, dtype=bool)
-    for lag in range(1, min(window, panel.shape[0] - 1) + 1):
-        same = ranged[lag:].copy()
-        for field in fields:
-            same &= field[lag:] == field[:-lag]
-        found[lag:] |= same
-        found[:-lag] |= same
+    for column in range(panel.shape[1]):
+        days = np.flatnonzero(ranged[:, column])
+        order = days[np.argsort(key[days, column], kind="stable")]
+        twin = key[order[1:], column] == key[order[:-1], column]
+        near = twin & (order[1:] - order[:-1] <= window)
+        found[order[1:][near], column] = True
+        found[order[:-1][near], column] = True
     return found
 
 
