@@ -27,6 +27,7 @@ from quant.data.providers.tushare_reading import Reader
 
 TIMEZONE = "Asia/Shanghai"
 INDEX = "CSI300"
+FIRST = date(1991, 1, 1)  # Shanghai opened on 1990-12-19
 _COST = 180.0  # requests a minute that the lowest paid tier allows, with a margin
 
 
@@ -60,17 +61,18 @@ class Tushare:
     # -- what a stage calls ---------------------------------------------------------------
     def download(self, start: date, end: date) -> None:
         """Bring the snapshot up to `end`; ask only for what is missing."""
-        if self.offline:
+        start, end = self._span(start, end)
+        if self.offline or start > end:
             return
         pro = Pro(Caller("tushare", self.patience), self.base_url)
         snapshot = Snapshot(self.folder, "tushare")
         with snapshot.lock():
-            today = settled(self.now(), TIMEZONE)
-            Download(snapshot, pro, today, self.refresh, self.tick).all(start, end)
+            Download(snapshot, pro, self._today(), self.refresh, self.tick).all(start, end)
 
     def fetch(self, start: date, end: date) -> RawMarket:
         """Download what is missing and return the market from `start` to `end`, inclusive."""
         self.download(start, end)
+        start, end = self._span(start, end)
         reader = Reader(Snapshot(self.folder, "tushare"), self.on_revision, start, end)
         notes = reader.notes
         frame = reader.daily()
@@ -115,6 +117,13 @@ class Tushare:
         total = sha256(Snapshot(self.folder, "tushare").digest().encode())
         total.update(repr((self.on_revision, self.industry_backfill)).encode())
         return total.hexdigest()
+
+    def _today(self) -> date:
+        return settled(self.now(), TIMEZONE)
+
+    def _span(self, start: date, end: date) -> tuple[date, date]:
+        """Return what there can be of start to end: from the market's first year to today."""
+        return max(start, FIRST), min(end, self._today())
 
 
 def _only(frame: Frame, symbols: Sequence[str]) -> Frame:

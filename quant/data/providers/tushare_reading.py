@@ -44,7 +44,7 @@ class Reader:
 
         A row without a price or an adjustment factor is set aside and counted.
         """
-        aside, kept = [], []
+        aside, kept, names = [], [], _Names()
         for month in months(self.start, self.end):
             rows = self.month("daily", month)
             for kind in ("adj_factor", "daily_basic", "stk_limit"):
@@ -52,20 +52,25 @@ class Reader:
                 rows = rows.merge(more, on=["date", "symbol"], how="left")
             bad = ~(rows["factor"] > 0)
             aside.append(rows[bad].assign(reason="no adjustment factor"))
-            kept.append(rows[~bad])
+            # codes instead of text: a whole market of many years has to fit in memory
+            kept.append(rows[~bad].assign(symbol=lambda r: names.codes(r["symbol"])))
         self.notes.aside(concat(aside, ["date", "symbol", "reason"]))
         frame = concat(kept, ["date", "symbol"])
-        ours = tushare_tables.stocks(frame["symbol"].to_numpy())
+        kept.clear()
+        all_names = np.array(names.known, dtype=object)
+        ours = tushare_tables.stocks(all_names)
         if (~ours).any():
-            gone = sorted(set(frame.loc[~ours, "symbol"]))
-            self.notes.add("symbols", f"Not stocks of the three exchanges, left out: {gone[:10]}.")
-        frame = frame[ours].reset_index(drop=True)
+            gone = sorted(all_names[~ours])[:10]
+            self.notes.add("symbols", f"Not stocks of the three exchanges, left out: {gone}.")
+            frame = frame[ours[frame["symbol"].to_numpy()]].reset_index(drop=True)
+        codes = frame["symbol"].to_numpy(dtype=np.int64)
+        frame["symbol"] = pd.Categorical.from_codes(codes, categories=all_names)
         self._sessions(frame)
-        names = self.facts("namechange", ["ts_code", "start_date"], ["name", "end_date"])
-        spells = tushare_tables.st_spells(names)
+        dated = self.facts("namechange", ["ts_code", "start_date"], ["name", "end_date"])
+        spells = tushare_tables.st_spells(dated)
         frame["is_st"] = tushare_tables.in_spells(frame, spells).astype(float)
         self.notes.add("st", "ST is known by the dated names of Tushare's namechange.")
-        return frame.assign(symbol=frame["symbol"].astype("category"))
+        return frame
 
     def month(self, kind: str, month: date) -> Frame:
         """Rows of one interface in one month that are in force."""
@@ -132,6 +137,24 @@ class Reader:
             self.notes.add(
                 "sessions", f"{lacking.size} sessions have no rows at all, first {lacking[0]}."
             )
+
+
+class _Names:
+    """Codes of names in the order in which they were met."""
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+        self._index: dict[str, int] = {}
+
+    def codes(self, symbols: pd.Series) -> np.ndarray:
+        """(n,) code of each symbol."""
+        local, names = pd.factorize(symbols)
+        for name in names:
+            if name not in self._index:
+                self._index[name] = len(self.known)
+                self.known.append(str(name))
+        known = np.array([self._index[name] for name in names], dtype=np.int64)
+        return known[local] if len(local) else np.zeros(0, dtype=np.int64)
 
 
 def listed(rows: derive.Rows, known: Frame, end: date) -> Frame:

@@ -64,13 +64,13 @@ def day(text: pd.Series) -> pd.Series:
 
 def stocks(symbols: np.ndarray) -> Mask:
     """Which symbols are stocks of the three exchanges (a few old codes are not)."""
-    known = {}
-    for symbol in np.unique(symbols.astype(str)):
+    known = []
+    for symbol in symbols:
         try:
-            known[symbol] = bool(cn_rules.board(symbol))
+            known.append(bool(cn_rules.board(str(symbol))))
         except DataError:
-            known[symbol] = False
-    return np.array([known[str(s)] for s in symbols], dtype=bool)
+            known.append(False)
+    return np.array(known, dtype=bool)
 
 
 def st_spells(names: Frame) -> Frame:

@@ -231,6 +231,13 @@ def test_a_rerun_asks_nothing_and_keeps_its_fingerprint(provider, market):
     pd.testing.assert_frame_equal(first.bars, again.bars, check_exact=True)
 
 
+def test_a_span_beyond_the_market_is_that_of_the_market(filled, market):
+    whole = filled().fetch(START, date(2099, 12, 31))
+    assert whole.bars["date"].max() == pd.Timestamp("2022-01-28")
+    with pytest.raises(ProviderError, match="no prices from 2023-01-01 to 2022-01-31"):
+        filled().fetch(date(2023, 1, 1), date(2023, 12, 31))
+
+
 def test_a_new_month_asks_for_what_is_new(provider, market):
     market.today = pd.Timestamp("2022-01-14")
     provider().download(START, END)
