@@ -1,5 +1,7 @@
 """Stylised facts of a panel of daily bars, simulated or real, by the same formulas."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -7,13 +9,16 @@ MIN_ROWS = 1000
 LAGS = range(1, 21)
 
 
-def returns(bars: pd.DataFrame, adjusted: pd.Series) -> pd.DataFrame:
-    """(n_days, n) log returns between consecutive sessions of names with a long history."""
-    frame = pd.DataFrame({"date": bars["date"], "symbol": bars["symbol"], "p": adjusted})
-    wide = frame.pivot(index="date", columns="symbol", values="p")
-    ret = np.log(wide).diff()
-    ret = ret.where(ret.abs() < 0.5)
-    return ret.loc[:, ret.count() >= MIN_ROWS]
+def sample(bars: pd.DataFrame) -> pd.DataFrame:
+    """Rows of at most 200 names with a long history, evenly over their symbols."""
+    rows = bars.groupby("symbol")["date"].size()
+    long = rows.index[rows > MIN_ROWS]
+    return bars[bars["symbol"].isin(long[:: max(1, len(long) // 200)])]
+
+
+def wide(bars: pd.DataFrame, column: str) -> pd.DataFrame:
+    """(n_days, n) values of one column."""
+    return bars.pivot(index="date", columns="symbol", values=column)
 
 
 def hill(values: np.ndarray, share: float = 0.05) -> float:
@@ -28,37 +33,40 @@ def autocorrelation(values: np.ndarray, lag: int) -> float:
     return float((centred[lag:] * centred[:-lag]).mean() / (centred**2).mean())
 
 
-def facts(bars: pd.DataFrame, adjusted: pd.Series, amount: pd.Series) -> dict[str, float]:
-    """Medians over names, but for the mean correlation and the spread of ADV."""
-    ret = returns(bars, adjusted)
-    names = [ret[c].dropna().to_numpy() for c in ret.columns[:: max(1, ret.shape[1] // 200)]]
-    median = lambda f: float(np.median([f(x) for x in names]))  # noqa: E731
+def mean_autocorrelation(values: np.ndarray) -> float:
+    """Mean over lags 1 to 20."""
+    return float(np.mean([autocorrelation(values, lag) for lag in LAGS]))
+
+
+def facts(bars: pd.DataFrame) -> dict[str, float]:
+    """Medians over names, but for the mean correlation and the spread of ADV.
+
+    bars : date, symbol, adjusted (close), amount; an ADV is a name's median daily amount
+    """
+    adv = bars.groupby("symbol")["amount"].median()
+    some = sample(bars)
+    ret = np.log(wide(some, "adjusted")).diff()
+    ret = ret.where(ret.abs() < 0.5)
+    names = [ret[c].dropna().to_numpy() for c in ret.columns]
     correlation = ret.corr(min_periods=500).to_numpy()
-    adv = amount.groupby(bars["symbol"]).median()
-    log_volume = np.log(amount.where(amount > 0)).to_numpy()
-    volume = pd.DataFrame({"date": bars["date"], "symbol": bars["symbol"], "v": log_volume})
-    volume = volume.pivot(index="date", columns="symbol", values="v").reindex(columns=ret.columns)
+    amount = wide(some, "amount")
+    volume = np.log(amount.where(amount > 0))
     volume = volume - volume.rolling(63, min_periods=21).mean()
     market = ret.mean(axis=1).dropna().to_numpy()
+
+    def median(fact: Callable[[np.ndarray], float]) -> float:
+        return float(np.median([fact(x) for x in names]))
+
     return {
         "tail_index": median(hill),
         "acf_return_1": median(lambda x: autocorrelation(x, 1)),
         "acf_square_1": median(lambda x: autocorrelation(x**2, 1)),
-        "acf_square_1_20": median(
-            lambda x: float(np.mean([autocorrelation(x**2, k) for k in LAGS]))
-        ),
-        "acf_abs_1": median(lambda x: autocorrelation(np.abs(x), 1)),
-        "acf_abs_1_20": median(
-            lambda x: float(np.mean([autocorrelation(np.abs(x), k) for k in LAGS]))
-        ),
-        "acf_abs_60": median(lambda x: autocorrelation(np.abs(x), 60)),
+        "acf_square_1_20": median(lambda x: mean_autocorrelation(x**2)),
+        "acf_abs_1_20": median(lambda x: mean_autocorrelation(np.abs(x))),
         "correlation": float(np.nanmean(correlation[np.triu_indices_from(correlation, 1)])),
         "vol": float(ret.std().median() * np.sqrt(252)),
         "market_vol": float(market.std() * np.sqrt(252)),
-        "market_acf_abs_1_20": float(
-            np.mean([autocorrelation(np.abs(market), k) for k in LAGS])
-        ),
-        "skew": float(ret.skew().median()),
+        "market_acf_abs_1_20": mean_autocorrelation(np.abs(market)),
         "volume_volatility": float(ret.abs().corrwith(volume).median()),
         "adv_decades": float(np.log10(adv.quantile(0.99) / adv.quantile(0.01))),
         "adv_range": float(np.log10(adv.max() / adv.min())),

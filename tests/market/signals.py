@@ -59,6 +59,6 @@ def rank_ic(signal: np.ndarray, target: np.ndarray, every: int = HORIZON) -> np.
     for day in range(252, signal.shape[0], every):
         both = ~np.isnan(signal[day]) & ~np.isnan(target[day])
         if both.sum() >= 30:
-            a, b = pd.Series(signal[day, both]).rank(), pd.Series(target[day, both]).rank()
+            a, b = (np.argsort(np.argsort(x[day, both])) for x in (signal, target))
             out.append(np.corrcoef(a, b)[0, 1])
     return np.array(out)
