@@ -88,12 +88,15 @@ def test_the_price_filter_is_at_three_and_on_raw_prices():
     assert members.loc[members["symbol"] == "GOOD2", "price"].eq(3.0).all()
 
 
-def test_history_of_252_sessions_to_the_day():
-    members, _ = universe.build(market(), NO_LISTINGS, NO_INDEX, DAYS, UniverseRules("us"))
-    # 272 rows by the end of June, 251 by the end of May
-    assert calendar_row("2018-06-29") - calendar_row("2018-05-31") == 21
-    assert "YOUNG" not in members_at(members, "2018-05-31")
-    assert "YOUNG" in members_at(members, "2018-06-29")
+@pytest.mark.parametrize(("rows", "member"), [(251, False), (252, True)])
+def test_history_of_252_sessions_to_the_day(rows, member):
+    end = calendar_row("2018-05-31")
+    bars = market()
+    day = calendar.days(bars["date"])
+    early = (bars["symbol"] == "GOOD3") & (day <= DAYS[end - rows])
+    members, _ = universe.build(bars[~early], NO_LISTINGS, NO_INDEX, DAYS, UniverseRules("us"))
+    assert ("GOOD3" in members_at(members, "2018-05-31")) == member
+    assert "GOOD3" in members_at(members, "2018-06-29")
 
 
 def test_the_median_of_63_sessions_ranks():
@@ -110,6 +113,8 @@ def test_the_median_of_63_sessions_ranks():
         changed.loc[late, "amount"] = 1e8
         members, _ = universe.build(changed, NO_LISTINGS, NO_INDEX, DAYS, UniverseRules("us"))
         assert members_at(members, "2018-05-31") == expected
+        own = members[(members["asof"] == "2018-05-31") & (members["symbol"] == "GOOD3")]
+        assert own["adv"].item() == (1e6 if count == 31 else 1e8)
     # the day before the window has no say
     changed = bars.copy()
     changed.loc[third & (day <= DAYS[end - 63]), "amount"] = 1e12

@@ -108,6 +108,11 @@ def test_an_adjusted_close_s_rounding_is_not_an_action():
     assert np.unique(factor[25:]).size == 1
 
 
+def test_a_dividend_on_the_day_of_a_split_is_for_a_new_share():
+    found = adjust.reference_from_actions(np.array([20.0]), np.array([1.0]), np.array([2.0]))
+    assert found[0] == 9.0
+
+
 def test_a_dividend_above_the_price_is_refused():
     with pytest.raises(DataError, match="dividend of 30.0 on a price of 20.0 leaves nothing"):
         adjust.reference_from_actions(np.array([20.0]), np.array([30.0]), np.ones(1))
