@@ -23,14 +23,13 @@ def paths(vol: float, n: int, n_days: int) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("vol", [0.01, 0.03])
+@pytest.mark.parametrize("vol", [0.01, 0.04])
 def test_mean_and_median_of_a_month_agree_whatever_the_volatility(vol: float) -> None:
     month = np.prod(1 + paths(vol, N, 21), axis=0) - 1
     noise = 1.25 * month.std() / np.sqrt(N)
-    assert abs(month.mean()) < 4 * noise
-    # compounding alone would put the median at minus half the variance: 7 times the noise or more
-    assert abs(np.median(month)) < 4 * noise
-    assert vol < 0.02 or month.var() / 2 > 7 * noise
+    assert abs(month.mean()) < 3 * noise
+    # without the leverage effect the median at vol 0.04 is 6 times the noise below zero
+    assert abs(np.median(month)) < 3 * noise
 
 
 def test_shocks_have_unit_variance_and_their_parts_do_not_predict_each_other() -> None:
@@ -44,7 +43,8 @@ def test_shocks_have_unit_variance_and_their_parts_do_not_predict_each_other() -
 
 def test_tails_are_fat_and_volatility_clusters() -> None:
     one = paths(0.02, 100, 2500)
-    assert 2.8 < np.median([hill(x) for x in one.T]) < 4
+    # fatter than a traded return, which holds market shocks too and stops at price limits
+    assert 2.2 < np.median([hill(x) for x in one.T]) < 3.6
     assert np.median([autocorrelation(np.abs(x), 1) for x in one.T]) > 0.08
     assert abs(np.median([autocorrelation(x, 1) for x in one.T])) < 0.02
 
