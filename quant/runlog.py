@@ -116,18 +116,12 @@ def finish(
         if outcome.stage.name == "evaluate":
             trials.record(Path(config.paths.trials), trial(config, known, outcome))
         if outcome.stage.name == "report":
-            place = (
-                Path(config.paths.reports)
-                / f"sprint{config.sprint[1:]}_{config.region.name.upper()}"
-            )
             html = outcome.result.path("report.html").read_text()
-            report = write.write(
-                html,
-                Path(config.paths.reports) / name,
-                known["git_sha"],
-                known["config_hash"],
-                tracker.run_id,
+            place = Path(config.paths.reports) / write.folder_name(
+                config.sprint, config.region.name
             )
+            digest = known["config_hash"]
+            report = write.write(html, place, known["git_sha"], digest, tracker.run_id)
             tracker.artifact(report, "report")
             logs.event(f"report: {report}", report=str(report))
     logs.event("done", hashes={o.stage.name: dict(o.result.hashes) for o in outcomes})

@@ -42,7 +42,7 @@ class UniverseRules:
     adv_window  : sessions of the median traded amount; a session without a trade counts as zero
     min_history : sessions traded up to and including the day
     min_listed  : sessions since listing, the listing day being the first
-    index       : only members of this index on the day; None for no such rule
+    index       : only members of any of these indices on the day; empty for no such rule
     exclude_st  : leave out ST and *ST; boards: leave out names on them (CN: B shares, Beijing)
     """
 
@@ -52,7 +52,7 @@ class UniverseRules:
     adv_window: int = 63
     min_history: int = 252
     min_listed: int = 0
-    index: str | None = None
+    index: tuple[str, ...] = ()
     exclude_st: bool = False
     exclude_boards: tuple[str, ...] = ()
 
@@ -158,17 +158,20 @@ def _member_rows(panel: Panel, day: int, chosen: np.ndarray, adv: Vector, region
     )
 
 
-def _index_mask(spells: Frame, symbols: np.ndarray, days: Dates, index: str | None) -> Mask:
-    """(n_days, n_symbols) True where the name is in the index on the day."""
-    if index is None:
+def _index_mask(spells: Frame, symbols: np.ndarray, days: Dates, index: tuple[str, ...]) -> Mask:
+    """(n_days, n_symbols) True where the name is in one of the indices on the day."""
+    if not index:
         return np.ones((days.size, symbols.size), dtype=bool)
-    spells = spells[spells["index"] == index]
-    if not len(spells):
-        raise DataError(
-            f"universe.index is {index!r}, but the data has no members of it; set it to null or "
-            "give its membership spells."
-        )
-    return industries.snapshot(spells, symbols, days) >= 0
+    inside = np.zeros((days.size, symbols.size), dtype=bool)
+    for name in index:
+        own = spells[spells["index"] == name]
+        if not len(own):
+            raise DataError(
+                f"universe.index is {name!r}, but the data has no members of it; set it to none or "
+                "give its membership spells."
+            )
+        inside |= industries.snapshot(own, symbols, days) >= 0
+    return inside
 
 
 def _age_at_start(listings: Frame, panel: Panel, rules: UniverseRules) -> Vector:

@@ -10,13 +10,12 @@ import numpy as np
 import scipy.sparse as sparse
 
 from quant.core.types import Vector
-from quant.optimizer.cone import objective_scale, settings
+from quant.optimizer.cone import objective_scale, run
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
 from quant.optimizer.terms import Duals, Limits
 
-_SOLVED = ("Solved", "AlmostSolved", "InsufficientProgress")
 _FIXED = 1e-13
 
 
@@ -40,9 +39,8 @@ def solve_clarabel(problem: Problem, limits: Limits, tolerance: float = 1e-10) -
     diagonal = np.concatenate([curvature, np.zeros(free.size), np.full(m, problem.gamma)])
     gradient = np.concatenate([linear, cost, np.zeros(m)]) * (unit / scale)
     hessian = sparse.diags_array(diagonal * (unit * unit / scale), format="csc")
-    solver = clarabel.DefaultSolver(hessian, gradient, body, right, cones, settings(tolerance))
-    found = solver.solve()
-    if str(found.status) not in _SOLVED:
+    found = run(tolerance, hessian, gradient, body, right, cones)
+    if found is None:
         return None
     weights = base.copy()
     weights[free] += np.clip(np.asarray(found.x)[: free.size] * unit, low, high)

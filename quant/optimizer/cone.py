@@ -10,6 +10,7 @@ root'root over the k names that move, the program has k risk rows however long t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import clarabel
 import numpy as np
@@ -21,6 +22,7 @@ from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
 from quant.optimizer.terms import Duals, Limits, covariance_times
 
+LOOSE = 1e-8
 _SOLVED = ("Solved", "AlmostSolved", "InsufficientProgress")
 
 
@@ -59,6 +61,19 @@ def settings(tolerance: float) -> clarabel.DefaultSettings:
     return chosen
 
 
+def run(tolerance: float, *program: Any) -> Any | None:
+    """Solve a program (P, q, A, b, cones); None where Clarabel finds no solution.
+
+    Boxes that differ by orders of magnitude can stall the last digits: a stalled program is solved
+    once more, to LOOSE, and what the point is worth is left to the audit.
+    """
+    for target in dict.fromkeys((tolerance, max(tolerance, LOOSE))):
+        found = clarabel.DefaultSolver(*program, settings(target)).solve()
+        if str(found.status) in _SOLVED:
+            return found
+    return None
+
+
 def objective_scale(problem: Problem, base: Vector, names: Codes) -> float:
     """Size of the objective's gradient at `base`, by which the program is divided; > 0."""
     slope = problem.gamma * covariance_times(problem, base)[names]
@@ -89,9 +104,8 @@ def solve_columns(
         np.append(diagonal, np.full(m, problem.gamma)) * (unit * unit / scale), format="csc"
     )
     gradient = np.append(linear * (unit / scale), np.zeros(m))
-    solver = clarabel.DefaultSolver(hessian, gradient, *program, settings(tolerance))
-    found = solver.solve()
-    if str(found.status) not in _SOLVED:
+    found = run(tolerance, hessian, gradient, *program)
+    if found is None:
         return None
     x = np.clip(np.asarray(found.x)[:k] * unit, 0.0, columns.cap)
     weights = base.copy()
