@@ -82,16 +82,19 @@ class Sim:
 class Vendor:
     """Download settings of yfinance and tushare."""
 
-    symbols_file: str | None = None  # one symbol a line; null asks the vendor's screener
-    batch: int = 50  # symbols a request
-    attempts: int = 6
-    pause: float = 0.0  # seconds between batches
-    max_names: int | None = None  # keep the first so many candidates
+    folder: str = "data/raw"  # the resumable snapshot; a refused or killed download loses a batch
+    symbols_file: str | None = None  # yfinance: one symbol a line; null asks the equity screener
+    screen_size: int = 2000  # yfinance: how many of the largest names the screener gives
+    batch: int = 50  # yfinance: symbols a request
+    on_revision: str = "keep"  # keep what was known first, or accept what the vendor says now
+    refresh: bool = False  # ask for the whole history again, to find revisions
+    offline: bool = False  # use the snapshot, ask nothing
+    industry_backfill: bool = False  # tushare: the first label stands for the days before
 
     def __post_init__(self) -> None:
         require("data.vendor.batch", self.batch, 1, 1000, "symbols")
-        require("data.vendor.attempts", self.attempts, 1, 50, "tries")
-        require("data.vendor.pause", self.pause, 0, 600, "seconds")
+        require("data.vendor.screen_size", self.screen_size, 1, 20_000, "names")
+        require_in("data.vendor.on_revision", self.on_revision, ("keep", "accept"))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 from quant.config import Config, config_hash, resolved
 from quant.core import git, logs, sources
 from quant.core.seeds import derive
-from quant.stages.evaluate import market_id
+from quant.stages.ingest import market_id
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quant.backtest import engine, qlib_executor
+from quant.backtest import engine, reference
 from quant.backtest.market import FIELDS, Charges, charges, market_arrays
 from quant.core import tables
 from quant.core.errors import DataError
@@ -74,9 +74,7 @@ def test_three_assets_earn_what_the_analytical_answer_says(kind, tmp_path):
     np.testing.assert_allclose(result.nav, NAV[kind], rtol=1e-12)
 
     folder = qlib_store.write(bars, market.dates, tmp_path / "qlib", "us")
-    qlib = qlib_executor.replay(
-        folder, "us", market, terms, result.targets, CAPITAL, first=0, last=2
-    )
+    qlib = reference.replay(folder, "us", market, terms, result.targets, CAPITAL, first=0, last=2)
     np.testing.assert_allclose(qlib["nav"], NAV[kind], atol=0.01 * BP * CAPITAL)
     for nav in (result.nav, qlib["nav"].to_numpy()):
         pnl, analytical = nav[-1] / CAPITAL - 1, NAV[kind][-1] / CAPITAL - 1
@@ -99,10 +97,10 @@ def test_qlib_replays_the_ledger(region, capital, invested, tmp_path):
 
     bars = markets.random_bars(region, n_days=80)
     folder = qlib_store.write(bars, market.dates, tmp_path / "qlib", region)
-    qlib = qlib_executor.replay(
+    qlib = reference.replay(
         folder, region, market, terms, result.targets, capital, first=1, last=79
     )
-    parity = qlib_executor.compare(result, qlib)
+    parity = reference.compare(result, qlib)
     # float32 quotes are good to 6e-8; a share or lot may round the other way
     assert parity.worst < 1e-6, parity
     assert parity.return_bp < 0.01, parity
@@ -120,7 +118,7 @@ def test_a_replay_that_can_not_be_is_refused(tmp_path):
     folder = qlib_store.write(some, market.dates, tmp_path / "qlib", "us")
 
     def replay(region, targets, last=59):
-        return qlib_executor.replay(folder, region, market, terms, targets, 1e6, 0, last)
+        return reference.replay(folder, region, market, terms, targets, 1e6, 0, last)
 
     with pytest.raises(DataError, match="N005 has targets but is not in the Qlib dataset"):
         replay("us", result.targets)
@@ -131,7 +129,7 @@ def test_a_replay_that_can_not_be_is_refused(tmp_path):
     with pytest.raises(DataError, match="can not be replayed in 60 sessions"):
         replay("us", result.targets, last=60)
     with pytest.raises(DataError, match="replay the same sessions"):
-        qlib_executor.compare(result, result.nav_table("x").iloc[1:])
+        reference.compare(result, result.nav_table("x").iloc[1:])
 
 
 def test_a_replay_without_decisions_is_cash(tmp_path):
@@ -139,6 +137,6 @@ def test_a_replay_without_decisions_is_cash(tmp_path):
     terms = markets.costs(market, "us")
     folder = qlib_store.write(markets.random_bars("us"), market.dates, tmp_path / "qlib", "us")
     result = engine.run(market, lambda t, s: None, charges=terms, capital=1e6)
-    qlib = qlib_executor.replay(folder, "us", market, terms, result.targets, 1e6, 0, 59)
-    assert qlib_executor.compare(result, qlib).worst < 1e-12
+    qlib = reference.replay(folder, "us", market, terms, result.targets, 1e6, 0, 59)
+    assert reference.compare(result, qlib).worst < 1e-12
     tables.NAV.check(qlib)

@@ -41,7 +41,9 @@ def only_error(done: subprocess.CompletedProcess) -> str:
 def test_help_is_quick_and_names_every_stage(tmp_path):
     started = time.perf_counter()
     done = quant(tmp_path, "--help")
-    assert time.perf_counter() - started < 5  # under a second alone; the bound allows a busy machine
+    assert (
+        time.perf_counter() - started < 5
+    )  # under a second alone; the bound allows a busy machine
     assert done.returncode == 0
     for word in ("ingest", "report", "region", "cn | us", "stage=e2e", "make ui", "rl.enabled"):
         assert word in done.stdout

@@ -1,159 +1,269 @@
-"""The recorded reference run: Qlib's exchange, executor and account replay the decisions.
+"""Subclasses of Qlib's exchange, account, executor and strategy for `reference`.
 
-Prices, factors, limits and suspensions come from the .bin dataset through Qlib's own data layer,
-fills and positions from its Exchange and Account. What Qlib 0.9.7 does not know is added: cost
-and fees by our formula, lots by board, interest, delistings, and buys scaled together where cash
-is short. Quotes are held as dense arrays, or its cache thrashes above 512 names.
+Imported after `qlib.init` only: Qlib reads its global configuration when these are built.
 """
 
-import contextlib
-import io
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from qlib.backtest.account import Account
+from qlib.backtest.decision import BaseTradeDecision, Order, OrderDir, TradeDecisionWO
+from qlib.backtest.exchange import Exchange
+from qlib.backtest.executor import SimulatorExecutor
+from qlib.backtest.high_performance_ds import BaseQuote
+from qlib.backtest.position import BasePosition
+from qlib.backtest.utils import CommonInfrastructure
+from qlib.strategy.base import BaseStrategy
 
-from quant.backtest.market import Charges, MarketArrays
-from quant.backtest.result import Result
+from quant.backtest.reference import LIMITS, Plan
 from quant.core.errors import DataError
-from quant.core.types import Codes, Frame, Vector
-from quant.data import qlib_store
-from quant.execution.limits import SLACK
+from quant.core.types import Vector
+from quant.costs.model import trade_costs
+from quant.execution.moo import affordable
+from quant.execution.orders import from_targets
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How far the reference is from the ledger.
+class DenseQuote(BaseQuote):
+    """Quotes as one array a field; a look-up is two dictionary reads."""
 
-    worst  : largest relative difference of NAV on any day
-    final  : relative difference of the last NAV
-    return_bp : largest difference of a daily return, basis points
-    cost   : relative difference of all costs and fees
-    """
+    def __init__(self, quote_df: pd.DataFrame, freq: str) -> None:
+        super().__init__(quote_df=quote_df, freq=freq)
+        names = quote_df.index.get_level_values("instrument")
+        days = quote_df.index.get_level_values("datetime")
+        axis = days.unique().sort_values()
+        columns, labels = pd.factorize(names)
+        row = axis.get_indexer(days)
+        self.column = {name: i for i, name in enumerate(labels)}
+        self.row = {day: i for i, day in enumerate(axis)}
+        self.data: dict[str, np.ndarray] = {}
+        for field in quote_df.columns:
+            values = quote_df[field].to_numpy()
+            flags = values.dtype == bool
+            dense = np.full((len(axis), len(labels)), flags or np.nan, bool if flags else float)
+            dense[row, columns] = values
+            self.data[field] = dense
 
-    worst: float
-    final: float
-    return_bp: float
-    cost: float
+    def get_all_stock(self) -> Iterable[str]:
+        """All instruments."""
+        return self.column.keys()
+
+    def get_data(
+        self,
+        stock_id: str,
+        start_time: pd.Timestamp,
+        end_time: pd.Timestamp,
+        field: str,
+        method: str | None = None,
+    ) -> Any:
+        """Value of `field` in the one session that starts at `start_time`."""
+        column, row = self.column.get(stock_id), self.row.get(start_time)
+        if column is None or row is None:
+            return None
+        return self.data[field][row, column]
 
 
-def replay(
-    folder: Path,
-    region: str,
-    market: MarketArrays,
-    charges: Charges,
-    targets: Frame,
-    capital: float,
-    first: int,
-    last: int,
-) -> Frame:
-    """Replay the decisions of a ledger run in Qlib; rows of table `nav` with book "qlib".
+class CostedExchange(Exchange):
+    """Lots by board, trade costs and fees by our formula; `open_session` sets the day's terms."""
 
-    folder      : Qlib dataset of `region`, written from the bars of `market`
-    targets     : table `targets`; days without rows leave the book as it is
-    first, last : sessions of the ledger run; the book is cash at the close of `first`
-    Raises DataError where the dataset lacks a name or the region does not match.
-    """
-    if not 0 <= first < last < market.dates.size:
-        raise DataError(
-            f"sessions {first} to {last} can not be replayed in {market.dates.size} sessions; "
-            "a replay needs a first close and one session after it."
+    def __init__(self, plan: Plan, **kwargs: Any) -> None:
+        self.plan = plan
+        self.at = {name: i for name, i in zip(plan.names, plan.column, strict=True)}
+        self.cost = self.fee = self.traded = 0.0
+        super().__init__(**kwargs)
+
+    def open_session(self, t: int, nav: float) -> None:
+        """Start session `t`; `nav` is that of the close before, to which costs relate."""
+        self.t, self.nav = t, nav
+        self.cost = self.fee = self.traded = 0.0
+
+    def amount(self, order: Order, held: float) -> float:
+        """Adjusted shares of `order` in whole lots; a sell of everything goes through as it is."""
+        factor = self.get_factor(order.stock_id, order.start_time, order.end_time)
+        wanted = order.amount if order.direction == OrderDir.BUY else min(order.amount, held)
+        if order.direction == OrderDir.SELL and wanted >= held:
+            return held
+        asset = np.array([self.at[order.stock_id]])
+        return float(self.plan.market.lots.whole(np.array([wanted * factor]), asset)[0]) / factor
+
+    def price_of(self, order: Order) -> float:
+        """Adjusted price at which `order` deals."""
+        return self.get_deal_price(
+            order.stock_id, order.start_time, order.end_time, order.direction
         )
-    qlib_store.init(folder, region)
-    # an optional dependency of Qlib prints an advertisement to stderr when it is imported
-    with contextlib.redirect_stderr(io.StringIO()):
-        from quant.backtest.qlib_parts import ReplayRun
 
-    inside = (targets["date"] >= market.dates[first]) & (targets["date"] < market.dates[last])
-    rows = targets.loc[inside]
-    symbols = np.unique(rows["symbol"].to_numpy(object)) if len(rows) else market.symbols[:1]
-    column = pd.Index(market.symbols).get_indexer(symbols)
-    if (column < 0).any():
-        raise DataError(
-            f"{symbols[column < 0][0]} has targets but no bars; replay against the same market."
+    def charge(self, order: Order, value: float, linear_only: bool = False) -> tuple[float, float]:
+        """Cost and fee, in money, of dealing `value`."""
+        i, c = self.at[order.stock_id], self.plan.charges
+        quadratic = 0.0 if linear_only else c.lambda2[self.t, i]
+        cost = self.nav * trade_costs(value / self.nav, c.lambda1[self.t, i], quadratic)
+        rate = c.buy_fee if order.direction == OrderDir.BUY else c.sell_fee
+        return float(cost), value * float(rate[self.t])
+
+    def _calc_trade_info_by_order(
+        self, order: Order, position: BasePosition | None, dealt_order_amount: dict
+    ) -> tuple[float, float, float]:
+        price = self.price_of(order)
+        held = position.get_stock_amount(order.stock_id)
+        order.factor = self.get_factor(order.stock_id, order.start_time, order.end_time)
+        order.deal_amount = self.amount(order, held)
+        value = order.deal_amount * price
+        cost, fee = self.charge(order, value)
+        if order.direction == OrderDir.BUY:
+            short = value + cost + fee > position.get_cash() + 1e-9 * self.nav
+            if short:
+                order.deal_amount = value = cost = fee = 0.0
+        self.cost, self.fee = self.cost + cost, self.fee + fee
+        self.traded += value
+        return price, value, cost + fee
+
+
+class LeanAccount(Account):
+    """Account without the daily copy of every position and the order indicators."""
+
+    def update_hist_positions(self, trade_start_time: pd.Timestamp) -> None:
+        """Keep no history of positions; the run records what it needs."""
+
+    def update_indicator(self, *args: Any, **kwargs: Any) -> None:
+        """Compute no order indicators."""
+
+
+class PooledExecutor(SimulatorExecutor):
+    """Sells first; buys that cash can not cover are scaled down together, as in the ledger."""
+
+    def _collect_data(
+        self, trade_decision: BaseTradeDecision, level: int = 0
+    ) -> tuple[list[object], dict]:
+        orders = trade_decision.get_decision()
+        sells = [o for o in orders if o.direction == OrderDir.SELL]
+        buys = [o for o in orders if o.direction == OrderDir.BUY]
+        done = [self._deal(order) for order in sells]
+        self._scale(buys)
+        done += [self._deal(order) for order in buys]
+        return done, {"trade_info": done}
+
+    def _deal(self, order: Order) -> tuple[Order, float, float, float]:
+        value, cost, price = self.trade_exchange.deal_order(order, trade_account=self.trade_account)
+        return order, value, cost, price
+
+    def _scale(self, buys: list[Order]) -> None:
+        exchange: CostedExchange = self.trade_exchange
+        live = [order for order in buys if exchange.check_order(order)]
+        value, linear, total = np.zeros((3, len(live)))
+        for k, order in enumerate(live):
+            value[k] = exchange.amount(order, 0.0) * exchange.price_of(order)
+            linear[k] = sum(exchange.charge(order, value[k], linear_only=True))
+            total[k] = sum(exchange.charge(order, value[k]))
+        scale = affordable(value, linear, total - linear, self.trade_account.get_cash())
+        if scale < 1.0:
+            for k, order in enumerate(live):
+                order.amount = scale * value[k] / exchange.price_of(order)
+
+
+class TargetReplay(BaseStrategy):
+    """Plays events of the morning, then turns the targets of the last close into orders."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+    def generate_trade_decision(self, execute_result: list | None = None) -> BaseTradeDecision:
+        """Orders of this step: Qlib deals them at the step's open."""
+        t = self.plan.first + 1 + self.trade_calendar.get_trade_step()
+        start, end = self.trade_calendar.get_step_time()
+        position = self.trade_position
+        nav = position.calculate_value()
+        self.trade_exchange.open_session(t, nav)
+        held = np.array([position.get_stock_amount(name) for name in self.plan.names])
+        mark = self._marks(t)
+        target = self.plan.targets.get(t - 1)
+        gone = self._events(t, position)
+        if target is None:
+            return TradeDecisionWO([], self)
+        wanted = from_targets(target, held, mark, nav, held * mark / nav)
+        orders = [
+            Order(
+                stock_id=self.plan.names[i],
+                amount=abs(shares),
+                direction=OrderDir.BUY if shares > 0 else OrderDir.SELL,
+                start_time=start,
+                end_time=end,
+            )
+            for i, shares in zip(wanted.asset, wanted.shares, strict=True)
+            if self.plan.names[i] not in gone
+        ]
+        return TradeDecisionWO(orders, self)
+
+    def _marks(self, t: int) -> Vector:
+        """Last adjusted close before session `t`, 0 before the first."""
+        if not hasattr(self, "_carried"):
+            quote: DenseQuote = self.trade_exchange.quote
+            close = pd.DataFrame(quote.data["$close"], index=list(quote.row)).ffill()
+            close = close[[quote.column[name] for name in self.plan.names]]
+            days = pd.DatetimeIndex(self.plan.market.dates[: self.plan.last + 1])
+            self._carried = close.reindex(days, method="ffill").fillna(0.0).to_numpy()
+        return self._carried[t - 1]
+
+    def _events(self, t: int, position: BasePosition) -> set[str]:
+        """Interest on cash, and delistings: Qlib would keep those at the last price for ever."""
+        m, book = self.plan.market, position.position
+        book["cash"] *= 1.0 + float(m.rf[t])
+        gone = np.flatnonzero(m.exit_day[self.plan.column] == t)
+        names = {self.plan.names[k] for k in gone}
+        for k in gone:
+            name = self.plan.names[k]
+            if position.check_stock(name):
+                growth = 1.0 + float(m.exit_return[self.plan.column[k]])
+                book["cash"] += book[name]["amount"] * book[name]["price"] * growth
+                del book[name]
+        return names
+
+
+class ReplayRun:
+    """One replay, session by session."""
+
+    def __init__(self, plan: Plan) -> None:
+        dates = plan.market.dates
+        self.start, self.end = pd.Timestamp(dates[plan.first + 1]), pd.Timestamp(dates[plan.last])
+        self.plan = plan
+        # one bar earlier (the first day would not trade), and back to the last known close
+        self.exchange = CostedExchange(
+            plan,
+            freq="day",
+            start_time=pd.Timestamp(dates[0]),
+            end_time=self.end,
+            codes=plan.names,
+            deal_price="$open",
+            limit_threshold=LIMITS,
+            quote_cls=DenseQuote,
         )
-    plan = Plan(
-        market=market,
-        charges=charges,
-        column=column,
-        names=[qlib_store.instrument(s) for s in symbols],
-        targets=_by_session(rows, market, symbols),
-        capital=float(capital),
-        first=first,
-        last=last,
-    )
-    return plan.table(ReplayRun(plan).rows())
+        missing = [name for name in plan.names if name not in self.exchange.quote.column]
+        if missing:
+            raise DataError(
+                f"{missing[0]} has targets but is not in the Qlib dataset; write the dataset "
+                "from the bars of the backtest."
+            )
+        quiet = {"benchmark": pd.Series(0.0, index=pd.DatetimeIndex(dates))}
+        self.account = LeanAccount(init_cash=plan.capital, benchmark_config=quiet)
+        infra = CommonInfrastructure(trade_account=self.account, trade_exchange=self.exchange)
+        self.strategy = TargetReplay(plan)
+        self.strategy.reset_common_infra(infra)
+        self.executor = PooledExecutor("day", generate_portfolio_metrics=True, common_infra=infra)
 
-
-def compare(result: Result, reference: Frame) -> Parity:
-    """Differences between a ledger run and its replay.
-
-    reference : what `replay` returned for the targets of `result`
-    """
-    ours, theirs = result.nav, reference["nav"].to_numpy(np.float64)
-    if ours.size != theirs.size:
-        raise DataError(
-            f"the ledger has {ours.size} days and the reference {theirs.size}; "
-            "replay the same sessions."
-        )
-    gap = np.abs(theirs / ours - 1.0)
-    returns = np.abs(theirs[1:] / theirs[:-1] - ours[1:] / ours[:-1])
-    paid = float((result.cost + result.fee).sum())
-    other = float((reference["cost"] + reference["fee"]).sum())
-    return Parity(
-        worst=float(gap.max()),
-        final=float(gap[-1]),
-        return_bp=float(returns.max(initial=0.0)) * 1e4,
-        cost=abs(other / paid - 1.0) if paid else abs(other),
-    )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a replay needs; names are the replayed subset of the market.
-
-    column  : (n_names,) index into the market's symbols
-    names   : (n_names,) instruments of the Qlib dataset
-    targets : session index -> (n_names,) weights decided at its close
-    """
-
-    market: MarketArrays
-    charges: Charges
-    column: Codes
-    names: list[str]
-    targets: dict[int, Vector]
-    capital: float
-    first: int
-    last: int
-
-    def table(self, rows: Iterable[dict[str, Any]]) -> Frame:
-        """Table `nav` from the rows of the sessions first+1 to last."""
-        start = {"nav": self.capital, "cash": self.capital, "cost": 0.0, "fee": 0.0}
-        frame = pd.DataFrame([start | {"turnover": 0.0, "n_held": 0}, *rows])
-        span = slice(self.first, self.last + 1)
-        frame.insert(0, "book", "qlib")
-        frame.insert(1, "date", self.market.dates[span].astype("datetime64[ns]"))
-        frame["rf"] = self.market.rf[span]
-        columns = ["book", "date", "nav", "cash", "cost", "fee", "turnover", "rf", "n_held"]
-        return frame[columns]
-
-
-def _by_session(rows: Frame, market: MarketArrays, symbols: np.ndarray) -> dict[int, Vector]:
-    session = np.searchsorted(market.dates, rows["date"].to_numpy().astype("datetime64[D]"))
-    column = np.searchsorted(symbols, rows["symbol"].to_numpy(object))
-    weight = rows["weight"].to_numpy(np.float64)
-    out: dict[int, Vector] = {}
-    for t in np.unique(session):
-        out[int(t)] = np.zeros(symbols.size)
-        out[int(t)][column[session == t]] = weight[session == t]
-    return out
-
-
-# whether a buy (a sell) is impossible at the open; the tuple form of Exchange's limit_threshold
-LIMITS = (
-    f"($open >= $limit_up * {1.0 - SLACK}) | ($volume <= 0)",
-    f"($open <= $limit_down * {1.0 + SLACK}) | ($volume <= 0)",
-)
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Values of table `nav` after each session."""
+        self.executor.reset(start_time=self.start, end_time=self.end)
+        self.strategy.reset(level_infra=self.executor.get_level_infra())
+        done = None
+        while not self.executor.finished():
+            done = self.executor.execute(self.strategy.generate_trade_decision(done))
+            position = self.account.current_position
+            yield {
+                "nav": position.calculate_value(),
+                "cash": position.get_cash(),
+                "cost": self.exchange.cost,
+                "fee": self.exchange.fee,
+                "turnover": self.exchange.traded / self.exchange.nav,
+                "n_held": len(position.get_stock_list()),
+            }

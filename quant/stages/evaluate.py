@@ -8,7 +8,6 @@ import numpy as np
 
 from quant.core import tables
 from quant.core.seeds import generator
-from quant.core.store import digest_json
 from quant.core.types import Frame
 from quant.evaluation import signal, summary
 from quant.governance import trials
@@ -20,16 +19,10 @@ if TYPE_CHECKING:
 LAGS = (0, 5, 10, 21, 42, 63)  # sessions
 
 
-def market_id(config: "Config") -> str:
-    """What trials are compared on: the same region and the same data."""
-    from quant.stages import ingest
-
-    return digest_json([config.region.name, ingest.settings(config), ingest.external(config)])[:12]
-
-
 def ledger(config: "Config") -> trials.Trials:
     """Trials of other configurations on this market, as the ledger knows them now."""
     from quant.config import config_hash
+    from quant.stages.ingest import market_id
 
     return trials.snapshot(Path(config.paths.trials), market_id(config), config_hash(config))
 

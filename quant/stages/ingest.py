@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from quant.core import tables
+from quant.core import progress, tables
 from quant.core.errors import DataError
+from quant.core.store import digest_json
 from quant.core.types import Frame
 from quant.data import calendar, quality
 from quant.data.providers.base import TABLES, Provider
-from quant.stages.registry import Context, Inputs, Stage
+from quant.stages.registry import Context, Inputs, Stage, plain
 
 if TYPE_CHECKING:
     from quant.config import Config
@@ -43,23 +44,57 @@ def provider(config: "Config") -> Provider:
         from quant.data.providers.layout import layout_from
 
         return Files(layout_from(dict(data.layout), Path(data.root or ""), region))
-    return _vendor(config)
+    v = data.vendor
+    folder = Path(v.folder) / data.provider / region
+    policy = {"on_revision": v.on_revision, "refresh": v.refresh, "offline": v.offline}
+    tick = progress.ticker(f"{data.provider} download")
+    if data.provider == "tushare":
+        from quant.data.providers.tushare import Tushare
+
+        return Tushare(folder, industry_backfill=v.industry_backfill, tick=tick, **policy)
+    from quant.data.providers.yfinance import YFinance
+
+    symbols = Path(v.symbols_file) if v.symbols_file else None
+    return YFinance(folder, symbols, v.screen_size, batch=v.batch, tick=tick, **policy)
 
 
-def _vendor(config: "Config") -> Provider:
-    raise DataError("vendors are wired below")
+def span(data: Mapping[str, Any]) -> tuple[date, date]:
+    """First and last date wanted; all that there is where none is named."""
+    start, end = data["start"], data["end"]
+    return (
+        date.fromisoformat(start) if start else date(1990, 1, 1),
+        date.fromisoformat(end) if end else date.today(),
+    )
+
+
+_digests: dict[str, str] = {}
 
 
 def external(config: "Config") -> str:
-    """Digest of what the provider reads; `root` counts by content, never by name."""
-    return provider(config).fingerprint()
+    """Digest of what the provider reads, after it was brought up to date; once a process.
+
+    `data.root` counts by content, never by name.
+    """
+    asked = digest_json([config.region.name, config.seed, plain(config.data)])
+    if asked not in _digests:
+        source = provider(config)
+        if config.data.provider in ("yfinance", "tushare"):
+            source.download(*span(settings(config)))
+        _digests[asked] = source.fingerprint()
+    return _digests[asked]
+
+
+def market_id(config: "Config") -> str:
+    """What trials are compared on: the same region and data; a vendor's new days change nothing."""
+    vendor = config.data.provider in ("yfinance", "tushare")
+    content = "" if vendor else external(config)
+    return digest_json([config.region.name, plain(settings(config)), content])[:12]
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Fetch, check, and hand on in the schemas of the tables."""
     source: Provider = c.private
-    start = date.fromisoformat(s["start"]) if s["start"] else date(1990, 1, 1)
-    end = date.fromisoformat(s["end"]) if s["end"] else date.today()
+    start, end = span(s)
     raw = source.fetch(start, end)
     if not len(raw.bars):
         raise DataError(f"{s['provider']} has no bars from {start} to {end}; widen the dates.")

@@ -26,7 +26,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     ours = nav[nav["book"] == "portfolio"]
     if not s["replay"]:
         return {"qlib_nav": _apart(ours.iloc[:0], np.empty(0))}
-    from quant.backtest.qlib_executor import replay
+    from quant.backtest.reference import replay
 
     market, _ = book.market(s, f, c.region)
     first = market.index(ours["date"].iloc[0])

@@ -1,5 +1,6 @@
 """What a stage is, and the order in which stages run."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -82,6 +83,15 @@ class Stage:
     private: Callable[["Config"], Any] = nothing
     external: Callable[["Config"], str] = no_digest
     module: str = ""
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON-able values."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        return dataclasses.asdict(settings)
+    if isinstance(settings, Mapping):
+        return {k: plain(v) for k, v in settings.items()}
+    return settings
 
 
 def plan(stages: Iterable[Stage], targets: Iterable[str]) -> list[Stage]:

@@ -1,6 +1,5 @@
 """key -> skip | run -> check -> store -> publish."""
 
-import dataclasses
 import shutil
 import tempfile
 import time
@@ -15,7 +14,7 @@ from quant.core.errors import StageError
 from quant.core.store import Result, Store, digest_json, full_disk
 from quant.core.tables import Table
 from quant.stages import CATALOGUE
-from quant.stages.registry import Context, Inputs, Stage
+from quant.stages.registry import Context, Inputs, Stage, plain
 
 if TYPE_CHECKING:
     from quant.config import Config
@@ -30,15 +29,6 @@ class Outcome:
     skipped: bool
     seconds: float
     metrics: Mapping[str, float]
-
-
-def plain(settings: Any) -> Any:
-    """Settings as JSON-able values."""
-    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-        return dataclasses.asdict(settings)
-    if isinstance(settings, Mapping):
-        return {k: plain(v) for k, v in settings.items()}
-    return settings
 
 
 def key(stage: Stage, config: "Config", inputs: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quant.backtest import engine, ledger, qlib_executor
+from quant.backtest import engine, ledger, reference
 from quant.backtest.market import FIELDS, MarketArrays, charges, market_arrays
 from quant.backtest.result import Result
 from quant.core.panel import Panel
@@ -136,7 +136,7 @@ def stock_qlib(folder: Path, market: MarketArrays, targets: np.ndarray, last: in
                 "start_time": dates[0],
                 "codes": names,
                 "deal_price": "$open",
-                "limit_threshold": qlib_executor.LIMITS,
+                "limit_threshold": reference.LIMITS,
             },
         )
     return time.process_time() - start
@@ -179,13 +179,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as home:
         folder = qlib_store.write(panel.long(), market.dates, Path(home) / "qlib", "cn")
-        reference = qlib_executor.replay(
-            folder, "cn", market, terms, result.targets, CAPITAL, 0, last
-        )
+        nav = reference.replay(folder, "cn", market, terms, result.targets, CAPITAL, 0, last)
 
         def ours(until: int) -> float:
             start = time.process_time()
-            qlib_executor.replay(folder, "cn", market, terms, result.targets, CAPITAL, 0, until)
+            reference.replay(folder, "cn", market, terms, result.targets, CAPITAL, 0, until)
             return time.process_time() - start
 
         def stock(until: int) -> float:
@@ -193,7 +191,7 @@ def main() -> None:
 
         # loading the quotes once is left out: the difference of a long and a short run
         per_day = [(run(last) - run(2)) / (last - 2) for run in (ours, stock)]
-    gap = np.abs(reference["nav"].to_numpy() / result.nav[: last + 1] - 1).max()
+    gap = np.abs(nav["nav"].to_numpy() / result.nav[: last + 1] - 1).max()
     for name, cpu in zip(("our exchange", "stock"), per_day, strict=True):
         print(f"Qlib, {name:26s}{args.days * cpu:8.1f} {args.days * cpu / bare:6.0f}x")
     print(f"NAV of the replay within {gap:.1e} of the ledger's")
