@@ -263,6 +263,7 @@ class Optimizer:
     vol_target: VolTarget = field(default_factory=VolTarget)
     name_max: float = 0.02  # weight
     group_max: float = 0.25  # exposure of one sector (US) or industry (CN), fraction of NAV
+    adv_cap: float = 0.05  # trade a name and day, fraction of its ADV
     rebalance_every: int = 1  # sessions
 
     def __post_init__(self) -> None:
@@ -270,6 +271,7 @@ class Optimizer:
         require("optimizer.gamma", self.gamma, 1e-3, 1e4, "risk aversion, unitless")
         require("optimizer.name_max", self.name_max, 0, 1, "fraction of NAV")
         require("optimizer.group_max", self.group_max, 0, 1, "fraction of NAV")
+        require("optimizer.adv_cap", self.adv_cap, 0, 10, "fraction of ADV")
         require("optimizer.rebalance_every", self.rebalance_every, 1, 252, "sessions")
 
 
@@ -299,7 +301,6 @@ class Execution:
     """How targets become fills."""
 
     style: str = "MOO"  # market on open of the next session
-    adv_cap_bp: float = 5.0  # trade a name and day, bp of its ADV; 5 = 0.05 %
     min_trade_nav_bp: float = 0.0  # trades below this share of NAV are dropped
 
     def __post_init__(self) -> None:
@@ -308,7 +309,6 @@ class Execution:
                 f"execution.style={self.style!r}: POV and VWAP are not part of this release; "
                 "use execution=moo."
             )
-        require("execution.adv_cap_bp", self.adv_cap_bp, 0, 100_000, "bp of ADV")
         require("execution.min_trade_nav_bp", self.min_trade_nav_bp, 0, 1000, "bp of NAV")
 
 

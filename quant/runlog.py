@@ -1,6 +1,7 @@
 """What one run writes about itself: facts, log, tracked numbers and artifacts."""
 
 import json
+import resource
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from quant.config import Config, config_hash, resolved
 from quant.core import git, logs, sources
-from quant.core.seeds import derive
+from quant.core.tables import FOLDS
 from quant.stages.ingest import market_id
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
@@ -25,7 +26,6 @@ def facts(config: Config, folder: Path) -> dict[str, Any]:
         "git_sha": sha,
         "config_hash": digest,
         "global_seed": config.seed,
-        "model_seeds": {m: derive(config.seed, "model2", m) for m in config.model2.models},
         "region": config.region.name,
         "split": f"{config.backtest.start or 'first alpha'}..{config.backtest.end or 'end'}",
         "lock": sources.environment()[:12],
@@ -38,7 +38,7 @@ def facts(config: Config, folder: Path) -> dict[str, Any]:
 def start(config: Config, known: Mapping[str, Any], folder: Path) -> None:
     """Open the log; every line carries the facts."""
     verbose = any("hydra.verbose" in a for a in sys.argv)
-    keys = ("git_sha", "config_hash", "global_seed", "model_seeds", "region", "split")
+    keys = ("git_sha", "config_hash", "global_seed", "region", "split")
     logs.start(folder / "log.jsonl", {k: known[k] for k in keys}, config.region.timezone, verbose)
     logs.event(
         f"{known['name']}  git {known['git_sha']}  seed {config.seed}  stage={config.stage}",
@@ -68,8 +68,7 @@ def describe(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None
     """Log settings, hash and seeds before anything runs."""
     settings = flat({k: v for k, v in resolved(config).items() if k not in ("paths", "tracking")})
     settings = {k: v for k, v in settings.items() if not k.startswith("data.layout")}
-    seeds = {f"seed.{k}": v for k, v in known["model_seeds"].items()}
-    tracker.params({**settings, **seeds, "config_hash": known["config_hash"]})
+    tracker.params({**settings, "config_hash": known["config_hash"]})
     tracker.text(json.dumps(resolved(config), indent=1, default=str), "config.json")
 
 
@@ -79,6 +78,11 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
     tracker.metrics({f"seconds.{name}": outcome.seconds, **outcome.metrics})
     hashes = {f: h for f, h in outcome.result.hashes.items()}
     tracker.text(json.dumps(hashes, indent=1), f"hashes/{name}.json")
+    if name == "model2":  # also where it was not trained anew
+        rows = outcome.result.read(FOLDS)
+        seeds = {f"fold {r.fold} {r.model}": int(r.seed) for r in rows.itertuples()}
+        logs.event(f"model2: {len(seeds)} models, each with its seed", model_seeds=seeds)
+        tracker.text(json.dumps(seeds, indent=1), "model_seeds.json")
 
 
 def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
@@ -124,5 +128,11 @@ def finish(
             report = write.write(html, place, known["git_sha"], digest, tracker.run_id)
             tracker.artifact(report, "report")
             logs.event(f"report: {report}", report=str(report))
-    logs.event("done", hashes={o.stage.name: dict(o.result.hashes) for o in outcomes})
+    # kilobytes on Linux
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    logs.event(
+        "done",
+        peak_rss_gib=round(peak, 3),
+        hashes={o.stage.name: dict(o.result.hashes) for o in outcomes},
+    )
     return report

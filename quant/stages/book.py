@@ -47,7 +47,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         vol_target=o.vol_target.base,
         name_max=o.name_max,
         group_max=o.group_max,
-        adv_cap=s["execution"].adv_cap_bp * 1e-4,
+        adv_cap=o.adv_cap,
         horizon=s["horizon"],
         periods=s["region"].periods,
         window=r.window,

@@ -59,8 +59,6 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
     spec = dataclasses.replace(spec, models=tuple(used))
     trained = train.walk_forward(features, labels, sessions, spec, c.seed)
-    for row in trained.folds.to_dict("records"):
-        logs.event(f"model2: fold {row['fold']} {row['model']} seed {row['seed']}", fold=row)
     for fold, name in trained.empty_features:
         logs.event(f"model2: fold {fold}: feature {name} says nothing on any training row")
     made = calibration.calibrate(trained.scores, labels, sessions, cal, f["membership"])
