@@ -21,7 +21,7 @@ def read_symbols(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError(
             f"symbols file {path} does not exist; name an existing file, or leave "
-            "data.symbols_file empty to use the equity screen."
+            "data.vendor.symbols_file empty to use the equity screen."
         )
     lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
     lines = [line for line in lines if line]

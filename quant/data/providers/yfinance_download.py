@@ -49,7 +49,7 @@ class Download:
         if found.empty:
             raise ProviderError(
                 "yfinance: the equity screen returned no names; try later, or name your symbols "
-                "in a file with data.symbols_file=<path>."
+                "in a file with data.vendor.symbols_file=<path>."
             )
         ask = Ask(SCREEN, self.today, self.today, self.today)
         self.snapshot.add(ask, found.drop_duplicates("symbol"))
