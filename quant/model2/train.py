@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core.errors import ConfigError, DataError
+from quant.core.progress import Tick, silent
 from quant.core.seeds import derive
 from quant.core.types import Codes, Dates, Frame, Mask, Vector
 from quant.evaluation import splits
@@ -111,12 +112,18 @@ def first_prediction(labels: Frame, sessions: Dates, spec: TrainSpec) -> np.date
 
 
 def walk_forward(
-    features: Frame, labels: Frame, sessions: Dates, spec: TrainSpec, seed: int
+    features: Frame,
+    labels: Frame,
+    sessions: Dates,
+    spec: TrainSpec,
+    seed: int,
+    tick: Tick = silent,
 ) -> Trained:
     """Score every feature row from the first refit on, out of sample.
 
     features, labels : the tables of these names; sessions : (n_sessions,) exchange calendar
     seed             : every model's seed derives from it, the refit's number and the name
+    tick             : called after every refit with (done, total)
     Raises           : DataError where history, features or labels do not suffice
     """
     rows = align(features, labels, sessions)
@@ -135,6 +142,7 @@ def walk_forward(
         records += [_record(rows, data, fold, used, one) for one in fitted]
         models += fitted
         empty += [(number, name) for name in plan.empty(used)]
+        tick(number + 1, len(folds))
     return Trained(
         pd.concat(parts, ignore_index=True), pd.DataFrame(records), tuple(models), tuple(empty)
     )

@@ -58,7 +58,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
     spec = dataclasses.replace(spec, models=tuple(used))
-    trained = train.walk_forward(features, labels, sessions, spec, c.seed)
+    trained = train.walk_forward(features, labels, sessions, spec, c.seed, c.tick("walk-forward"))
     for fold, name in trained.empty_features:
         logs.event(f"model2: fold {fold}: feature {name} says nothing on any training row")
     made = calibration.calibrate(trained.scores, labels, sessions, cal, f["membership"])

@@ -58,6 +58,8 @@ def execute(
 
     done : called after each stage (tracking)
     """
+    for stage in stages:  # before anything runs: a file edited meanwhile is not what runs
+        sources.fingerprint(stage.module)
     store = Store(Path(config.paths.store))
     holder: dict[str, Result] = {}
     outcomes = []

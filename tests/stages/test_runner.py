@@ -79,6 +79,19 @@ def test_an_edit_reruns_what_depends_on_it(toy, tmp_path, monkeypatch):
     assert ran == ["ingest", "universe", "report", "universe", "report"]
 
 
+def test_sources_are_read_before_anything_runs(toy, tmp_path, monkeypatch):
+    made, ran = toy
+    seen = []
+
+    def fingerprint(module):
+        seen.append(list(ran))
+        return module
+
+    monkeypatch.setattr(runner.sources, "fingerprint", fingerprint)
+    go(made, config(tmp_path))
+    assert seen[:3] == [[], [], []]  # an edit during a run must not enter the keys of what ran
+
+
 def test_a_crash_resumes_after_the_last_whole_stage(toy, tmp_path):
     made, ran = toy
 
