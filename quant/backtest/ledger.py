@@ -87,7 +87,8 @@ class Book:
     def mark(self, t: int) -> None:
         """Value the book at the close of t."""
         np.multiply(self.shares, self.market.mark[t], out=self.value)
-        self.nav = self.cash + float(self.value.sum())
+        # of what is held alone: names that are listed later must not move the rounding
+        self.nav = self.cash + float(self.value[self.shares > 0].sum())
 
 
 def adjusted(orders: Orders, ratio: Vector, gone: Codes) -> Orders:
