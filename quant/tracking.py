@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -156,7 +157,7 @@ class MlflowTracker:
 
         now = int(time.time() * 1000)
         entries = [
-            Metric(k, float(v), now, 0) for k, v in values.items() if math.isfinite(float(v))
+            Metric(_allowed(k), float(v), now, 0) for k, v in values.items() if math.isfinite(float(v))
         ]
         for i in range(0, len(entries), 500):
             self.client.log_batch(self.run_id, metrics=entries[i : i + 500])
@@ -183,6 +184,11 @@ class MlflowTracker:
             atexit.unregister(self.end)
             if signal.getsignal(signal.SIGTERM) == self._killed:
                 signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
+
+
+def _allowed(name: str) -> str:
+    """The metric's name in the characters that MLflow takes."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def _alive(pid: int) -> bool:

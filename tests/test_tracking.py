@@ -26,7 +26,7 @@ def start(settings, sweep=None):
 def test_numbers_settings_and_files_are_found_again(settings, tmp_path):
     run = start(settings)
     run.params({"optimizer.gamma": 8.0})
-    run.metrics({"portfolio.sharpe": 1.5, "nothing": float("nan")})
+    run.metrics({"portfolio.sharpe": 1.5, "nothing": float("nan"), "a (b).c": 2.0})
     run.text("hello", "hashes/ingest.json")
     (tmp_path / "report.html").write_text("<p>")
     run.artifact(tmp_path / "report.html", "report")
@@ -34,7 +34,7 @@ def test_numbers_settings_and_files_are_found_again(settings, tmp_path):
     found = run.client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
     assert found.data.params == {"optimizer.gamma": "8.0"}
-    assert found.data.metrics == {"portfolio.sharpe": 1.5}
+    assert found.data.metrics == {"portfolio.sharpe": 1.5, "a _b_.c": 2.0}
     assert [a.path for a in run.client.list_artifacts(run.run_id)] == ["hashes", "report"]
 
 

@@ -81,7 +81,7 @@ def indices(levels: Frame, nav: Frame, periods: float) -> dict[str, dict[str, fl
         known = rows.set_index("date")["close"].reindex(nav["date"]).ffill()
         daily = known.pct_change().to_numpy()[1:]
         if np.isfinite(daily).all() and daily.std() > 0:
-            label = str(name) if bool(rows["total_return"].all()) else f"{name} (price only)"
+            label = str(name) if bool(rows["total_return"].all()) else f"{name} price index"
             out[label] = summary.series(daily, nav["rf"].to_numpy()[1:], periods)
     return out
 

@@ -59,8 +59,13 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
     spec = dataclasses.replace(spec, models=tuple(used))
     trained = train.walk_forward(features, labels, sessions, spec, c.seed, c.tick("walk-forward"))
-    for fold, name in trained.empty_features:
-        logs.event(f"model2: fold {fold}: feature {name} says nothing on any training row")
+    if trained.empty_features:
+        names = sorted({name for _, name in trained.empty_features})
+        logs.event(
+            f"model2: {len(names)} features say nothing on the rows of some refit: "
+            f"{', '.join(names)}",
+            empty_features=trained.empty_features,
+        )
     made = calibration.calibrate(trained.scores, labels, sessions, cal, f["membership"])
     folder = c.scratch / "models"
     folder.mkdir()
