@@ -157,7 +157,9 @@ class MlflowTracker:
 
         now = int(time.time() * 1000)
         entries = [
-            Metric(_allowed(k), float(v), now, 0) for k, v in values.items() if math.isfinite(float(v))
+            Metric(_allowed(k), float(v), now, 0)
+            for k, v in values.items()
+            if math.isfinite(float(v))
         ]
         for i in range(0, len(entries), 500):
             self.client.log_batch(self.run_id, metrics=entries[i : i + 500])

@@ -168,7 +168,8 @@ INDUSTRIES = table(
     strings("industry_id", "group_id"),
     key=("symbol", "in_date"),
 )
-# delist_date: last session on which it traded; delist_return: decimal, null = unknown;
+# delist_date: last day on which it was listed, when its end is known; delist_return: decimal, null
+# = unknown;
 # truncated: the source ends, not the company
 LISTINGS = table(
     "listings",

@@ -1,4 +1,4 @@
-"""Listing and delisting: when a name came, when it last traded, what its end was.
+"""Listing and delisting: when a name came, when it went, what its end was.
 
 A source that simply ends (many names on one day) is told from a company that ends.
 """
@@ -55,6 +55,8 @@ def table(names: np.ndarray, given: Frame | None, last: Dates, gone: Mask, regio
 
     given : LISTINGS columns that the source has, or None; last : (n_names,) last traded session
     gone  : (n_names,) True where a name no longer trades
+    A delisting that the source dates after the last trade counts from its own day: until then
+    nobody knew that a suspended name would not come back.
     """
     frame = pd.DataFrame({"symbol": names})
     if given is not None:
@@ -66,6 +68,8 @@ def table(names: np.ndarray, given: Frame | None, last: Dates, gone: Mask, regio
             frame[name] = value
     frame["list_date"] = pd.to_datetime(frame["list_date"]).astype("datetime64[ns]")
     days = pd.Series(last.astype("datetime64[ns]"), index=frame.index)
+    if "delist_date" in frame:
+        days = days.where(~(pd.to_datetime(frame["delist_date"]) > days), frame["delist_date"])
     frame["delist_date"] = days.where(gone)
     board = frame["board"].astype(object)
     if region == "cn":

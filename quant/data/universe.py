@@ -211,7 +211,7 @@ def membership(
     """Daily membership with the industry in force, from the first effective date.
 
     members : MEMBERS; spells : INDUSTRIES; sessions : (n_days,) datetime64[D]
-    listings : LISTINGS; a name leaves after the last session on which it traded
+    listings : LISTINGS; a name leaves after the last day on which it was listed
     Returns MEMBERSHIP; a name without an industry on a day is the region's unknown one.
     """
     sessions = np.asarray(sessions).astype("datetime64[D]")
@@ -251,7 +251,7 @@ def _inside(members: Frame, symbols: np.ndarray, sessions: Dates) -> Mask:
 
 
 def _gone(listings: Frame, symbols: np.ndarray, sessions: Dates) -> Matrix:
-    """(n_days, n_symbols) True after a name's last traded session."""
+    """(n_days, n_symbols) True after a name's last listed day."""
     last = listings.set_index("symbol")["delist_date"].reindex(symbols)
     last = last.to_numpy().astype("datetime64[D]")
     return (sessions[:, None] > last[None, :]) & ~np.isnat(last)[None, :]

@@ -26,7 +26,7 @@ def labels(
     panel      : open, close, factor as traded, on all sessions and symbols
     membership : date, symbol, industry_id, group_id
     horizon    : h, sessions
-    delistings : symbol, delist_date (last session on which it traded), delist_return (decimal,
+    delistings : symbol, delist_date (last day on which it was listed), delist_return (decimal,
                  null = 0)
     Returns    : date, symbol, raw (decimal), label (standard normal scores of raw across the
                  day's members), end (session t+1+h, on which it becomes known)

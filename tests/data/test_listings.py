@@ -57,6 +57,23 @@ def test_the_table_completes_what_the_source_says():
     assert frame["truncated"].tolist() == [False, True]
 
 
+def test_a_delisting_counts_from_its_own_day_and_not_from_the_last_trade():
+    """A suspended name that never came back was suspended, as far as anybody knew."""
+    names = np.array(["600001.SH", "600002.SH", "600003.SH"], dtype=object)
+    given = pd.DataFrame(
+        {
+            "symbol": names,
+            "delist_date": pd.to_datetime(["2019-06-28", "2019-01-02", "2019-06-28"]),
+        }
+    )
+    last = days("2019-01-31", "2019-01-31", "2019-01-31")
+    frame = listings.table(names, given, last, np.array([True, True, False]), "cn")
+    LISTINGS.check(frame)
+    known = frame["delist_date"].to_numpy().astype("datetime64[D]")
+    np.testing.assert_array_equal(known[:2], days("2019-06-28", "2019-01-31"))
+    assert np.isnat(known[2])
+
+
 def test_only_failures_of_unknown_payout_stay_unknown():
     names = np.array(["A", "B", "C", "D", "E"], dtype=object)
     given = pd.DataFrame(

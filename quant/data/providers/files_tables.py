@@ -61,6 +61,10 @@ def listed(
             source[own] = listings.source_ends(last[own], stopped[own])
     frame = listings.table(rows.names, given, last, gone, layout.region)
     frame["truncated"] = (frame["truncated"] | source) & gone
+    # where the source ends, nothing is known of what came after
+    final = pd.Series(last.astype("datetime64[ns]"), index=rows.names).reindex(frame["symbol"])
+    ended = frame["truncated"].to_numpy()
+    frame.loc[ended, "delist_date"] = final.to_numpy()[ended]
     failed = listings.failed(
         rows.columns["close"],
         rows.columns["factor"],

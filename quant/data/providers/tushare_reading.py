@@ -166,13 +166,14 @@ def listed(rows: derive.Rows, known: Frame, end: date) -> Frame:
         {
             "symbol": known["ts_code"].astype(object),
             "list_date": tushare_tables.day(known["list_date"]),
-            "left": tushare_tables.day(known["delist_date"]),
+            # Tushare names the first day off the list
+            "delist_date": tushare_tables.day(known["delist_date"]) - pd.Timedelta(days=1),
         }
     )
-    left = given.set_index("symbol")["left"].reindex(rows.names)
-    gone = (left <= pd.Timestamp(end)).to_numpy()
+    left = given.set_index("symbol")["delist_date"].reindex(rows.names)
+    gone = (left < pd.Timestamp(end)).to_numpy()
     last = listings.last_rows(rows.code, rows.day, rows.names.size)
-    table = listings.table(rows.names, given[["symbol", "list_date"]], last, gone, "cn")
+    table = listings.table(rows.names, given, last, gone, "cn")
     columns = rows.columns
     failed = listings.failed(
         columns["close"], columns["factor"], columns["is_st"] > 0.5, rows.first, "cn"
