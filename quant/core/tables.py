@@ -168,8 +168,7 @@ INDUSTRIES = table(
     strings("industry_id", "group_id"),
     key=("symbol", "in_date"),
 )
-# delist_date: last day on which it was listed, when its end is known; delist_return: decimal, null
-# = unknown;
+# delist_date: last day on which it was listed; delist_return: decimal, null = unknown;
 # truncated: the source ends, not the company
 LISTINGS = table(
     "listings",

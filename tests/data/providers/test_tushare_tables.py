@@ -1,8 +1,12 @@
 """Units, ST spells and memberships from Tushare's rows."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
+from quant.data import derive
+from quant.data.providers import tushare_reading
 from quant.data.providers import tushare_tables as tables
 
 
@@ -79,3 +83,17 @@ def test_the_index_with_dividends_is_preferred():
     both = tables.benchmark(levels)
     assert both["close"].tolist() == [3.0, 4.0] and both["total_return"].all()
     assert not tables.benchmark(levels[:2])["total_return"].any()
+
+
+def test_a_name_that_is_suspended_until_it_is_delisted_is_listed_until_then():
+    """The last trade is of March; that it was the last one, nobody knew before the summer."""
+    day = np.array(["2019-03-28", "2019-03-29"], dtype="datetime64[D]")
+    values = {"close": [5.0, 5.0], "factor": [1.0, 1.0], "is_st": [0.0, 0.0]}
+    columns = {name: np.array(value) for name, value in values.items()}
+    rows = derive.Rows(np.array(["600001.SH"], dtype=object), np.zeros(2, int), day, columns)
+    known = pd.DataFrame(
+        {"ts_code": ["600001.SH"], "list_date": ["20000104"], "delist_date": ["20190701"]}
+    )
+    for end, last in ((date(2019, 7, 1), "2019-06-30"), (date(2019, 6, 30), "NaT")):
+        listed = tushare_reading.listed(rows, known, end)
+        np.testing.assert_array_equal(listed["delist_date"].to_numpy(), np.array([last], "M8[ns]"))
