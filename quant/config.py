@@ -309,7 +309,11 @@ class Execution:
                 f"execution.style={self.style!r}: POV and VWAP are not part of this release; "
                 "use execution=moo."
             )
-        require("execution.min_trade_nav_bp", self.min_trade_nav_bp, 0, 1000, "bp of NAV")
+        if self.min_trade_nav_bp != 0:
+            raise ConfigError(
+                f"execution.min_trade_nav_bp={self.min_trade_nav_bp:g}: dropping small trades is "
+                "not part of this release; leave it at 0."
+            )
 
 
 @dataclass
@@ -411,6 +415,8 @@ class Config:
 
 # what names where a run happens, not what it computes
 RUNTIME = ("stage", "paths", "tracking")
+# how a vendor is asked, never what it says
+ASKING = ("folder", "batch", "refresh", "offline")
 
 
 def resolved(config: Config) -> dict[str, Any]:
@@ -421,11 +427,13 @@ def resolved(config: Config) -> dict[str, Any]:
 def config_hash(config: Config) -> str:
     """First 12 hex digits of sha256 over the settings that decide results.
 
-    Run-time parts are left out, a disabled group collapses, and a folder counts by its name only
-    where the data's own digest does not already tell it (the data enter the keys of results).
+    Run-time parts are left out, a disabled group collapses, and neither a data folder nor how a
+    vendor is asked counts: the data's own digest enters the keys of results.
     """
     tree = {k: v for k, v in resolved(config).items() if k not in RUNTIME}
-    tree["data"] = {k: v for k, v in tree["data"].items() if k != "root"}
+    data = {k: v for k, v in tree["data"].items() if k != "root"}
+    asked = {k: v for k, v in data["vendor"].items() if k not in ASKING}
+    tree["data"] = {**data, "vendor": asked}
     for name, group in tree.items():
         if isinstance(group, dict) and group.get("enabled") is False:
             tree[name] = {"enabled": False}

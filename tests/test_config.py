@@ -6,7 +6,16 @@ import itertools
 import pytest
 from hydra import compose, initialize_config_dir
 
-from quant.config import Config, ConfigError, Data, config_hash, first_line, register, typed
+from quant.config import (
+    Config,
+    ConfigError,
+    Data,
+    Vendor,
+    config_hash,
+    first_line,
+    register,
+    typed,
+)
 from quant.config_paths import CONF
 
 register()
@@ -65,6 +74,7 @@ def test_defaults_carry_the_specification_s_values():
         ("model1.enabled=true", "regimes .* not part of this release"),
         ("costs.model=fitted", "fitted costs are not part of this release"),
         ("execution.style=POV", "POV and VWAP are not part of this release"),
+        ("execution.min_trade_nav_bp=2", "min_trade_nav_bp=2: dropping small trades is not part"),
         ("data=files", "needs data.root"),
         ("data=tushare", "data=tushare serves region=cn, not us"),
         ("data.start=2010", "not a date|could not be converted"),
@@ -90,6 +100,9 @@ def test_the_hash_ignores_where_a_run_happens_and_sees_what_it_computes():
     assert config_hash(dataclasses.replace(base, seed=43)) != config_hash(base)
     here, there = (Config(data=Data(provider="files", root=r)) for r in ("/a", "/b"))
     assert config_hash(here) == config_hash(there)
+    asked = [Data(vendor=Vendor(**v)) for v in ({}, {"offline": True, "folder": "/x", "batch": 9})]
+    assert len({config_hash(Config(data=d)) for d in asked}) == 1
+    assert config_hash(Config(data=Data(vendor=Vendor(screen_size=9)))) != config_hash(base)
 
 
 def test_a_disabled_group_is_one_thing_however_it_was_disabled():

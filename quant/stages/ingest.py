@@ -24,11 +24,15 @@ def settings(config: "Config") -> dict[str, Any]:
     data = config.data
     own: dict[str, Any] = {"provider": data.provider, "start": data.start, "end": data.end}
     if data.provider == "sim":
-        own["sim"] = data.sim
+        # a market that ends today is another one tomorrow
+        first, last = span(own)
+        own |= {"start": str(first), "end": str(last), "sim": data.sim}
     elif data.provider == "files":
         own["layout"] = data.layout
     else:
-        own["vendor"] = data.vendor
+        from quant.config import ASKING
+
+        own["vendor"] = {k: v for k, v in plain(data.vendor).items() if k not in ASKING}
     return own
 
 
@@ -85,10 +89,16 @@ def external(config: "Config") -> str:
 
 
 def market_id(config: "Config") -> str:
-    """What trials are compared on: the same region and data; a vendor's new days change nothing."""
-    vendor = config.data.provider in ("yfinance", "tushare")
-    content = "" if vendor else external(config)
-    return digest_json([config.region.name, plain(settings(config)), content])[:12]
+    """What trials are compared on: the same region and data.
+
+    A vendor's new days change nothing, and neither does another window of the same data: who looks
+    at a shorter one has tried once more. Another span of `sim` is another market.
+    """
+    own, kind = settings(config), config.data.provider
+    if kind != "sim":
+        own = {k: v for k, v in own.items() if k not in ("start", "end")}
+    content = "" if kind in ("yfinance", "tushare") else external(config)
+    return digest_json([config.region.name, plain(own), content])[:12]
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:

@@ -1,0 +1,50 @@
+"""What enters the key of a stage, and what a market is."""
+
+from datetime import date
+
+import pytest
+
+from quant.config import Config, Data, Region, Sim, Universe, Vendor
+from quant.stages import ingest, universe
+from quant.stages.ingest import market_id
+
+
+def vendor(**said) -> Config:
+    return Config(data=Data(provider="yfinance", start="2006-01-03", vendor=Vendor(**said)))
+
+
+@pytest.mark.parametrize("said", [{"offline": True}, {"refresh": True}, {"folder": "/x"}])
+def test_how_a_vendor_is_asked_neither_moves_a_key_nor_resets_the_count_of_trials(said):
+    assert ingest.settings(vendor(**said)) == ingest.settings(vendor())
+    assert market_id(vendor(**said)) == market_id(vendor())
+    assert market_id(vendor(screen_size=9)) != market_id(vendor())
+    assert ingest.settings(vendor(on_revision="accept")) != ingest.settings(vendor())
+
+
+def test_another_window_of_the_same_data_is_another_trial_and_no_other_market():
+    shorter = Config(data=Data(provider="yfinance", start="2012-01-03", end="2015-01-02"))
+    assert market_id(shorter) == market_id(vendor())
+    assert ingest.settings(shorter) != ingest.settings(vendor())
+    ends = [Config(data=Data(start="2012-01-03", end=end)) for end in ("2014-12-31", "2015-12-31")]
+    assert len({market_id(c) for c in ends}) == 2
+
+
+def test_a_simulated_market_that_ends_today_is_another_one_tomorrow(monkeypatch):
+    class Tomorrow(date):
+        @classmethod
+        def today(cls):
+            return date(2020, 1, 2)
+
+    config = Config(data=Data(start="2012-01-03", sim=Sim(40)))
+    now = ingest.settings(config)
+    monkeypatch.setattr(ingest, "date", Tomorrow)
+    assert ingest.settings(config) != now
+
+
+def test_only_a_panel_that_an_index_was_chosen_by_is_filtered_by_it():
+    cn = Region(name="cn")
+    assert universe.settings(Config(region=cn, data=Data(provider="tushare"))).index == "none"
+    asked = Config(region=cn, data=Data(provider="tushare"), universe=Universe(index="CSI300"))
+    assert universe.settings(asked).index == "CSI300"
+    files = Config(region=cn, data=Data(provider="files", root="/x"))
+    assert universe.settings(files).index == "auto"
