@@ -1,13 +1,27 @@
 """Monthly point-in-time universe and its industries."""
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quant.core import tables
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.data import universe
 from quant.stages.registry import Context, Inputs, Stage
+
+if TYPE_CHECKING:
+    from quant.config import Config, Universe
+
+
+def settings(config: "Config") -> "Universe":
+    """The rules' settings; `index: auto` filters only a panel that an index was chosen by.
+
+    Tushare has the whole market, and an index beside it: the most liquid names are of the market.
+    """
+    s = config.universe
+    whole = s.index == "auto" and config.data.provider == "tushare"
+    return dataclasses.replace(s, index="none") if whole else s
 
 
 def rules(s: Any, region: str, indices: list[str]) -> universe.UniverseRules:
@@ -40,7 +54,7 @@ STAGE = Stage(
     "universe",
     needs=(tables.BARS, tables.LISTINGS, tables.INDEX_MEMBERS, tables.INDUSTRIES, tables.SESSIONS),
     makes=(tables.MEMBERS, tables.UNIVERSE_COUNTS, tables.MEMBERSHIP),
-    settings=lambda c: c.universe,
+    settings=settings,
     run=run,
     module=__name__,
 )
