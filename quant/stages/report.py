@@ -55,7 +55,8 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
     config = s["config"]
     region = config["region"]
     dates: list[date] = [d.date() for d in pd.to_datetime(own["date"].iloc[[0, -1]])]
-    fee = ", plus stamp duty and transfer fee by date and side" * config["costs"]["statutory"]
+    taxed = config["costs"]["statutory"] and region["name"] == "cn"
+    fee = ", plus stamp duty and transfer fee by date and side" * taxed
     return ReportMeta(
         title=f"{region['name'].upper()} equity, {config['sprint'].upper()}",
         region=region["name"],

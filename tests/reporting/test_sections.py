@@ -14,7 +14,7 @@ from quant.reporting.sections.data import quality
 from quant.reporting.sections.limits import binding, relaxations
 from quant.reporting.sections.portfolio import LEFT, exposures
 from quant.reporting.sections.scorecard import ROWS
-from quant.reporting.sections.trading import attribution, exits, unfilled
+from quant.reporting.sections.trading import attribution, build, exits, unfilled
 from tests.reporting import sample
 
 
@@ -69,6 +69,10 @@ def test_exits_are_told_apart_from_orders(inputs):
     assert "delisted: 3 (" in said.text
     assert all(r[0].text != "delisted" for r in unfilled(replace(inputs, fills=fills)).rows)
     assert exits(inputs) == []
+    # an event is no trade: what it pays out is in no count and under no cost
+    ordered = inputs.fills.drop(inputs.fills.index[whole][:3])
+    shown = [build(replace(inputs, fills=f)).blocks[0].text for f in (fills, ordered)]
+    assert shown[0] == shown[1] and shown[0].startswith(f"{len(ordered):,} orders")
 
 
 def test_binding_shares(inputs):

@@ -1,5 +1,7 @@
 """Trading: how much, what it cost and to whom it went, what could not be done."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -16,9 +18,10 @@ def build(inputs: ReportInputs) -> Section:
     if not len(inputs.fills):
         blocks: list[Block] = [empty("There are no fills: nothing was traded")]
         return Section("trading", "Trading and costs", tuple(blocks))
-    table = attribution(inputs.fills, book(inputs, "portfolio"), inputs.meta.lambda1)
-    blocks = [_lead(inputs), *_charts(inputs, table), _costs(inputs, table)]
-    blocks += [unfilled(inputs), *exits(inputs)]
+    ordered = replace(inputs, fills=inputs.fills[~_events(inputs.fills)])
+    table = attribution(ordered.fills, book(inputs, "portfolio"), inputs.meta.lambda1)
+    blocks = [_lead(ordered), *_charts(ordered, table), _costs(ordered, table)]
+    blocks += [unfilled(ordered), *exits(inputs)]
     return Section("trading", "Trading and costs", tuple(blocks))
 
 
@@ -114,7 +117,8 @@ def _costs(inputs: ReportInputs, table: Frame) -> Block:
             *("All, of value traded", "All, of NAV"),
         ),
         tuple(rows),
-        f"{split}Fees: statutory and broker. All from the fills table.",
+        f"{split}Fees: statutory. All from the fills table; positions that an event closed are no "
+        "trades.",
     )
 
 
@@ -155,7 +159,7 @@ def unfilled(inputs: ReportInputs) -> Block:
 
 def exits(inputs: ReportInputs) -> list[Block]:
     """Fills in full that carry a reason all the same: the end of a listing or of the source."""
-    told = inputs.fills[_whole(inputs.fills) & (inputs.fills["reason"].fillna("") != "")]
+    told = inputs.fills[_events(inputs.fills)]
     if not len(told):
         return []
     by = told.groupby("reason")
@@ -164,6 +168,11 @@ def exits(inputs: ReportInputs) -> list[Block]:
         for reason, part in by
     ]
     return [Text(f"Positions closed by an event, not by an order: {'; '.join(parts)}.", "note")]
+
+
+def _events(fills: Frame) -> pd.Series:
+    """Fills that no order asked for: they are no trades, and cost nothing."""
+    return _whole(fills) & (fills["reason"].fillna("") != "")
 
 
 def _whole(fills: Frame) -> pd.Series:
