@@ -217,10 +217,9 @@ def _signal(dates, rng):
         for m in ("ridge", "lightgbm")
     ]
     cpcv = [
-        (m, s, p, f"{p},{s}", rng.normal(0.03, 0.02), rng.normal(0.3, 0.1), rng.normal(1, 0.4))
+        (m, s, p, "0,1", rng.normal(0.03, 0.02), rng.normal(0.3, 0.1), rng.normal(1, 0.4))
         for m in ("ridge", "lightgbm")
-        for s in range(6)
-        for p in range(5)
+        for s, p in [*((s, -1) for s in range(15)), *((-1, p) for p in range(5))]
     ]
     score = np.linspace(-2, 2, 10)
     bins = [

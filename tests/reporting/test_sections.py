@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from quant.core.errors import ReportError
+from quant.reporting.formats import number
 from quant.reporting.inputs import COLUMNS, ReportInputs
 from quant.reporting.lookup import Metrics, book, index_levels
 from quant.reporting.sections.calendar import monthly_table, shade, yearly_table
@@ -15,6 +16,7 @@ from quant.reporting.sections.limits import binding, relaxations
 from quant.reporting.sections.portfolio import LEFT, exposures
 from quant.reporting.sections.scorecard import ROWS
 from quant.reporting.sections.trading import attribution, build, exits, unfilled
+from quant.reporting.sections.validation import cpcv
 from tests.reporting import sample
 
 
@@ -73,6 +75,16 @@ def test_exits_are_told_apart_from_orders(inputs):
     ordered = inputs.fills.drop(inputs.fills.index[whole][:3])
     shown = [build(replace(inputs, fills=f)).blocks[0].text for f in (fills, ordered)]
     assert shown[0] == shown[1] and shown[0].startswith(f"{len(ordered):,} orders")
+
+
+def test_cross_validation_counts_paths_and_splits_apart(inputs):
+    table = cpcv(inputs)[1]
+    for row in table.rows:
+        rows = inputs.cpcv[inputs.cpcv["model"] == row[0].text]
+        paths = rows.loc[rows["path"] >= 0, "ic"]
+        assert [row[1].text, row[2].text] == ["5", "15"]
+        assert row[3].text == number(paths.mean(), 3)
+        assert [row[4].text, row[5].text] == [number(paths.min(), 3), number(paths.max(), 3)]
 
 
 def test_binding_shares(inputs):

@@ -15,17 +15,18 @@ def cpcv(inputs: ReportInputs) -> list[Block]:
     if not len(frame):
         return [empty("No combinatorial cross-validation was run")]
     frame = frame.sort_values(["model", "split", "path", "test_groups"])
-    paths = frame.groupby(["model", "path"])[["ic", "icir", "sharpe"]].mean().reset_index()
+    # a row is one split (path -1) or one path (split -1), see the table cpcv
+    splits, paths = frame[frame["path"] < 0], frame[frame["path"] >= 0]
     models = sorted(frame["model"].unique())
     strong = [paths.loc[paths["model"] == m, "ic"].to_numpy(float) for m in models]
-    faint = [frame.loc[frame["model"] == m, "ic"].to_numpy(float) for m in models]
+    faint = [splits.loc[splits["model"] == m, "ic"].to_numpy(float) for m in models]
     chart = Strips("Cross-validation: rank IC of each path", models, strong, faint, CORRELATION)
     drawn = figure(
         "cpcv",
         chart,
-        "Strong dots: the mean of each backtest path; faint dots: its test blocks; the bar: mean "
-        "of the paths. CPCV trains on the future of its test blocks, so it only chooses between "
-        "models; nothing of it enters the backtest.",
+        "Strong dots: backtest paths; faint dots: the splits they are put together from; the bar: "
+        "mean of the paths. CPCV trains on the future of its test blocks, so it only chooses "
+        "between models; nothing of it enters the backtest.",
         height=280,
         half=True,
         stamp=stamp(inputs),
@@ -33,7 +34,7 @@ def cpcv(inputs: ReportInputs) -> list[Block]:
     rows = []
     for model in models:
         mine = paths[paths["model"] == model]
-        row = [model, count(len(mine)), count((frame["model"] == model).sum())]
+        row = [model, count(len(mine)), count((splits["model"] == model).sum())]
         row += [number(v, 3) for v in (mine["ic"].mean(), mine["ic"].min(), mine["ic"].max())]
         row += [number(mine["icir"].mean()), number(mine["sharpe"].mean())]
         row.append(number(mine["sharpe"].std()))
@@ -41,12 +42,14 @@ def cpcv(inputs: ReportInputs) -> list[Block]:
     table = Tabular(
         "Cross-validation by model",
         (
-            *("Model", "Paths", "Test blocks", "IC", "lowest", "highest", "ICIR", "Sharpe"),
+            *("Model", "Paths", "Splits", "IC", "lowest", "highest", "ICIR", "Sharpe"),
             "sd of Sharpe",
         ),
         tuple(rows),
-        "Each path averages its test blocks; the columns are means over paths. Training labels "
-        "that overlap a test block are purged, and an embargo follows its last label.",
+        "A path tests every date once; the columns are of the paths: mean of the daily rank IC, "
+        "its ratio to its deviation, Sharpe ratio of the quantile spread over one horizon. "
+        "Training labels that overlap a test block are purged, and an embargo follows its last "
+        "label.",
     )
     return [drawn, table]
 
