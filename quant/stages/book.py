@@ -1,6 +1,7 @@
 """What `optimize` and `backtest` share: the market, the policy, and the window they run over."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,14 +68,14 @@ def market(s: Mapping[str, Any], f: Inputs, region: str) -> tuple[MarketArrays, 
 
 
 def charged(s: Mapping[str, Any], arrays: MarketArrays, region: str) -> Charges:
-    """What trading costs on every session, statutory fees included unless turned off."""
-    costs = s["costs"]
-    return charges(
-        arrays,
-        costs.lambda1 * costs.multiplier,
-        costs.lambda2 * costs.multiplier,
-        region if costs.statutory else None,
-    )
+    """What trading costs on every session, statutory fees included unless turned off.
+
+    The multiplier is of everything, fees too: a book at twice the costs pays twice as much.
+    """
+    costs, times = s["costs"], s["costs"].multiplier
+    fees = region if costs.statutory else None
+    made = charges(arrays, costs.lambda1 * times, costs.lambda2 * times, fees)
+    return replace(made, buy_fee=times * made.buy_fee, sell_fee=times * made.sell_fee)
 
 
 def optimized(
