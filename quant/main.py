@@ -75,7 +75,9 @@ def main() -> None:
 
         print(page())
         return
-    sys.argv[1:] = ["hydra.verbose=[quant]" if a == "--debug" else a for a in arguments]
+    arguments = ["hydra.verbose=[quant]" if a == "--debug" else a for a in arguments]
+    # Hydra takes flags before overrides only; a user may write them anywhere
+    sys.argv[1:] = sorted(arguments, key=lambda a: a not in ("-m", "--multirun"))
 
     import hydra
     from hydra.errors import HydraException

@@ -89,7 +89,8 @@ def test_a_run_leaves_a_report_a_log_and_a_tracked_run(run):
     reports = list((folder / "reports" / "sprint0_US").glob("report-*-*-*.html"))
     assert len(reports) == 1 and not os.access(reports[0], os.W_OK) or os.geteuid() == 0
     assert "SIMULATED" in reports[0].read_text()
-    lines = [json.loads(x) for x in next(folder.glob("outputs/runs/*/*/log.jsonl")).open()]
+    log = next(folder.glob("outputs/runs/*/*/log.jsonl"))
+    lines = [json.loads(x) for x in log.read_text().splitlines()]
     for line in lines:
         assert {"utc", "local_date", "git_sha", "config_hash", "global_seed",
                 "region", "split"} <= set(line)  # fmt: skip
