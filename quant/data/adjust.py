@@ -76,17 +76,15 @@ def factor_from_adjusted(close: Vector, adjusted: Vector, first: Mask, noise: fl
 
 
 def grouped_product(step: Vector, first: Mask) -> Vector:
-    """Running product of `step` within each symbol, restarting where `first` is true."""
-    log = np.cumsum(np.log(step))
-    start = np.flatnonzero(first)
-    base = np.zeros(step.size)
-    base[start] = np.where(start > 0, log[start - 1], 0.0)
-    base = base[start][np.cumsum(first) - 1] if start.size else base
-    product = np.exp(log - base)
-    # no action so far: exactly one, not one give or take the summation's rounding
-    acted = np.cumsum(step != 1.0)
-    before = np.where(start > 0, acted[start - 1], 0) if start.size else np.zeros(0)
-    product[acted == before[np.cumsum(first) - 1]] = 1.0
+    """Running product of `step` within each symbol, restarting where `first` is true.
+
+    Symbol by symbol: the rounding of one must not depend on the rows, least of all the later ones,
+    of another.
+    """
+    product = np.empty(step.size)
+    edges = np.append(np.flatnonzero(first), step.size)
+    for begin, stop in zip(edges[:-1], edges[1:], strict=True):
+        np.multiply.accumulate(step[begin:stop], out=product[begin:stop])
     return product
 
 

@@ -129,3 +129,17 @@ def test_the_grouped_product_restarts_at_every_symbol(rows):
         running = value if start else running * value
         expected.append(running)
     np.testing.assert_allclose(adjust.grouped_product(step, first), expected, rtol=1e-9)
+
+
+def test_a_factor_does_not_change_by_a_bit_when_more_rows_follow():
+    rng = np.random.default_rng(3)
+    n_symbols, n_days = 30, 400
+    code, day = np.repeat(np.arange(n_symbols), n_days), np.tile(np.arange(n_days), n_symbols)
+    step = np.where(rng.random(code.size) < 0.02, rng.uniform(1.0, 1.1, code.size), 1.0)
+
+    def factor(keep):
+        first = np.append(True, np.diff(code[keep]) != 0)
+        return adjust.grouped_product(np.where(first, 1.0, step[keep]), first)
+
+    known = day < 300
+    np.testing.assert_array_equal(factor(np.ones(code.size, bool))[known], factor(known))
