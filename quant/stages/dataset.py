@@ -24,6 +24,7 @@ STAGE = Stage(
     needs=(tables.BARS, tables.SESSIONS),
     makes=(tables.INSTRUMENTS,),
     files=("qlib",),
+    links={"qlib": "qlib/{region}_data"},
     settings=lambda c: {},
     run=run,
     module=__name__,

@@ -72,6 +72,7 @@ class Stage:
     private  : what a stage may use though it decides no result: paths, handles
     external : digest of what lies outside (the user's files, the trial ledger)
     files    : names of files or folders left in the scratch folder
+    links    : file or folder -> where it is linked to under data/, "{region}" filled in
     """
 
     name: str
@@ -80,6 +81,7 @@ class Stage:
     settings: Callable[["Config"], Any]
     run: Callable[[Any, Inputs, Context], Mapping[str, Frame]]
     files: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     private: Callable[["Config"], Any] = nothing
     external: Callable[["Config"], str] = no_digest
     module: str = ""

@@ -1,5 +1,6 @@
 """key -> skip | run -> check -> store -> publish."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quant.core import logs, progress, sources
-from quant.core.errors import StageError
+from quant.core.errors import StageError, StoreError
 from quant.core.store import Result, Store, digest_json, full_disk
 from quant.core.tables import Table
 from quant.stages import CATALOGUE
@@ -141,6 +142,8 @@ def publish(outcomes: list[Outcome], region: str, folder: Path) -> None:
     The store stays the source of truth; a published copy may be overwritten by the next run.
     """
     for outcome in outcomes:
+        for name, place in outcome.stage.links.items():
+            _link(outcome.result.folder / name, folder / place.format(region=region))
         for table in outcome.stage.makes:
             source = outcome.result.folder / f"{table.name}.parquet"
             place = folder / outcome.stage.name / region
@@ -156,3 +159,19 @@ def publish(outcomes: list[Outcome], region: str, folder: Path) -> None:
                 stamp.write_text(outcome.result.key)
             except OSError as error:
                 raise full_disk(error, target) from error
+
+
+def _link(source: Path, place: Path) -> None:
+    """Point `place` at a stored folder; what is there and not a link of ours stays."""
+    if place.exists() and not place.is_symlink():
+        raise StoreError(
+            f"{place} exists and is not a link to stored results; move it away and run again "
+            "(nothing was overwritten)."
+        )
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f".{place.name}.{os.getpid()}")
+        temporary.symlink_to(os.path.relpath(source, place.parent.resolve()))
+        temporary.replace(place)
+    except OSError as error:
+        raise full_disk(error, place) from error

@@ -7,7 +7,7 @@ import pytest
 
 from quant import stages as catalogue
 from quant.config import Config, Paths
-from quant.core.errors import StageError
+from quant.core.errors import StageError, StoreError
 from quant.core.tables import MEMBERS, RATES, SESSIONS
 from quant.stages import runner
 from quant.stages.registry import Stage, plan
@@ -145,3 +145,18 @@ def test_groups_name_known_stages_only():
         assert set(group) <= set(catalogue.CATALOGUE)
     with pytest.raises(StageError, match="stage=x is not known; choose one of e2e"):
         catalogue.targets("x")
+
+
+def test_a_stored_folder_is_linked_and_a_folder_of_the_user_is_left_alone(toy, tmp_path):
+    made, _ = toy
+    made[2] = dataclasses.replace(made[2], links={"report.html": "pages/{region}_page.html"})
+    outcomes = go(made, config(tmp_path))
+    place = tmp_path / "data" / "pages" / "us_page.html"
+    for _ in range(2):  # a rerun replaces the link
+        runner.publish(outcomes, "us", tmp_path / "data")
+        assert place.is_symlink() and place.read_text().startswith("<p>")
+    place.unlink()
+    place.write_text("mine")
+    with pytest.raises(StoreError, match="us_page.html exists .* nothing was overwritten"):
+        runner.publish(outcomes, "us", tmp_path / "data")
+    assert place.read_text() == "mine"
