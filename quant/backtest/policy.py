@@ -1,5 +1,6 @@
 """The optimizer as a policy of the day loop: one certified solve at the close of each session."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,11 +11,14 @@ from quant.backtest.market import Charges, MarketArrays
 from quant.core.errors import DataError
 from quant.core.panel import Panel
 from quant.core.types import Codes, Frame, Mask, Matrix, Vector
+from quant.data.industries import UNKNOWN
 from quant.optimizer.premium import expected_return
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution, Warm, solve
 from quant.risk.covariance import FactorCovariance, ledoit_wolf
 from quant.risk.returns import fill_missing
+
+NO_INDUSTRY = [group for _, group in UNKNOWN.values()]
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Optimized:
         problem = self.problem(t, state, names)
         solution = solve(problem, self.knobs.method, self._warm)
         self._warm = solution.warm
-        self.rows.append(_row(problem, solution))
+        self.rows.append(_row(problem, solution, self.signals.groups))
         self.seconds.append(solution.seconds)
         target = np.zeros(self.market.symbols.size)
         target[names] = np.maximum(solution.weights, 0.0)
@@ -124,6 +128,7 @@ class Optimized:
                 f"{k.window}; start the backtest later."
             )
         window = self.signals.returns[t + 1 - k.window : t + 1, names]
+        window = window[np.isfinite(window).any(axis=1)]  # a session the data lacks altogether
         filled = fill_missing(window, self.signals.group[t, names], k.coverage)
         return ledoit_wolf(filled).scaled(k.horizon)
 
@@ -154,7 +159,8 @@ class Optimized:
             sell_cap=cap,
             groups=s.group[t, names],
             group_low=np.zeros(s.groups.size),
-            group_high=np.full(s.groups.size, k.group_max),
+            # names without a known industry are no industry of their own
+            group_high=np.where(np.isin(s.groups, NO_INDUSTRY), 1.0, k.group_max),
             tau=k.tau,
             vol_target=k.vol_target,
             horizons_per_year=k.periods / k.horizon,
@@ -166,7 +172,7 @@ class Optimized:
         return pd.DataFrame(self.rows)
 
 
-def _row(problem: Problem, solution: Solution) -> dict[str, object]:
+def _row(problem: Problem, solution: Solution, groups: np.ndarray) -> dict[str, object]:
     capped = np.isfinite(solution.limits.variance)
     reached = problem.volatility(solution.limits.variance) if capped else np.inf
     return {
@@ -190,5 +196,5 @@ def _row(problem: Problem, solution: Solution) -> dict[str, object]:
         "n_names": problem.n,
         "n_held": int((solution.weights > 0).sum()),
         "rounds": solution.rounds,
-        "reason": solution.reason,
+        "reason": re.sub(r"\bgroup (\d+)", lambda m: f"group {groups[int(m[1])]}", solution.reason),
     }

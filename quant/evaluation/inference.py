@@ -50,6 +50,16 @@ def newey_west_t(x: Vector, lags: int | None = None) -> float:
     return float(series.mean() / np.sqrt(variance / series.size)) if variance > 0 else float("nan")
 
 
+def overlap_t(x: Vector, horizon: int) -> float:
+    """t-statistic of a mean of daily values that each span `horizon` days.
+
+    Bartlett weights at 2h lags see 5/6 of the variance that the overlap makes; it is put back.
+
+    x : (n,) values that are not finite are left out
+    """
+    return newey_west_t(x, 2 * horizon) / float(np.sqrt(6.0 / 5.0))
+
+
 def block_indices(
     n: int, block: float, n_draws: int, rng: np.random.Generator, kind: str = "stationary"
 ) -> Codes:

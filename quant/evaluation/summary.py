@@ -7,7 +7,7 @@ import pandas as pd
 
 from quant.core.types import Frame, Vector
 from quant.evaluation import metrics, signal
-from quant.evaluation.inference import bootstrap, newey_west_t
+from quant.evaluation.inference import bootstrap, overlap_t
 
 UNITS = {
     "ann_return": "decimal a year", "ann_growth": "decimal a year", "ann_vol": "decimal a year",
@@ -110,7 +110,7 @@ def quantiles(rows: Frame, n: int, horizon: int) -> Frame:
     for bucket in range(1, n + 1):
         values = table[f"q{bucket}"].dropna().to_numpy()
         mean = float(values.mean()) if values.size else np.nan
-        t = newey_west_t(values, horizon - 1)
+        t = overlap_t(values, horizon)
         out.append((bucket, mean * 1e4, abs(mean / t) * 1e4 if t else np.nan))
     return pd.DataFrame(out, columns=["bucket", "mean_bp", "se_bp"])
 
@@ -137,14 +137,14 @@ def decay(scores: Frame, labels: Frame, lags: Iterable[int], step: int = 5) -> F
 
 def signal_numbers(daily: Frame, horizon: int) -> dict[str, float]:
     """Mean IC and rank IC with Newey-West t over the overlap of labels; daily : IC table."""
-    plain = signal.icir(daily["ic"].to_numpy(), horizon - 1)
-    ranked = signal.icir(daily["rank_ic"].to_numpy(), horizon - 1)
+    plain, ranked = daily["ic"].to_numpy(), daily["rank_ic"].to_numpy()
+    numbers = signal.icir(ranked)
     return {
-        "ic": plain["mean"],
-        "ic_t": plain["t"],
-        "rank_ic": ranked["mean"],
-        "rank_ic_t": ranked["t"],
-        "icir": ranked["icir"],
+        "ic": signal.icir(plain)["mean"],
+        "ic_t": overlap_t(plain, horizon),
+        "rank_ic": numbers["mean"],
+        "rank_ic_t": overlap_t(ranked, horizon),
+        "icir": numbers["icir"],
     }
 
 

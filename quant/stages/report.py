@@ -57,6 +57,11 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
     dates: list[date] = [d.date() for d in pd.to_datetime(own["date"].iloc[[0, -1]])]
     taxed = config["costs"]["statutory"] and region["name"] == "cn"
     fee = ", plus stamp duty and transfer fee by date and side" * taxed
+    cashless = (
+        ()
+        if own["rf"].to_numpy().any()
+        else ("The data has no risk-free rate: cash earns nothing; Sharpe is of raw returns.",)
+    )
     return ReportMeta(
         title=f"{region['name'].upper()} equity, {config['sprint'].upper()}",
         region=region["name"],
@@ -86,6 +91,7 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
             "Dividends are reinvested at the ex-date's reference price; a delisting pays its last "
             f"price times (1 + delisting return), {config['universe']['delist_return']:.0%} where "
             "unknown and performance-related.",
+            *cashless,
         ),
         config_yaml=_yaml(config),
         command=s["command"],

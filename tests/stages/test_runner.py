@@ -157,6 +157,6 @@ def test_a_stored_folder_is_linked_and_a_folder_of_the_user_is_left_alone(toy, t
         assert place.is_symlink() and place.read_text().startswith("<p>")
     place.unlink()
     place.write_text("mine")
-    with pytest.raises(StoreError, match="us_page.html exists .* nothing was overwritten"):
+    with pytest.raises(StoreError, match="us_page.html exists .*nothing was overwritten"):
         runner.publish(outcomes, "us", tmp_path / "data")
     assert place.read_text() == "mine"

@@ -1,0 +1,47 @@
+"""What the policy asks of the optimizer where the data is thin."""
+
+import numpy as np
+import pandas as pd
+
+from quant.backtest.engine import State
+from quant.backtest.market import FIELDS, charges, market_arrays
+from quant.backtest.policy import Knobs, Optimized, Signals
+from quant.core.panel import Panel
+from quant.core.seeds import generator
+from quant.core.tables import LISTINGS, RATES
+from quant.data.providers.base import empty
+
+DAYS, NAMES = 40, 12
+KNOBS = Knobs(8.0, 8.0, 0.2, 0.12, 0.5, 0.25, 1.0, 21, 252, 30, 0.6)
+
+
+def policy(groups: list[str], hole: int | None = None) -> tuple[Optimized, State]:
+    rng = generator(42, "policy")
+    dates = pd.bdate_range("2020-01-02", periods=DAYS).to_numpy().astype("datetime64[D]")
+    symbols = np.array([f"N{i:02d}" for i in range(NAMES)], dtype=object)
+    close = 20 * np.exp(np.cumsum(rng.normal(0, 0.02, (DAYS, NAMES)), axis=0))
+    fields = {name: close.copy() for name in FIELDS}
+    fields |= {"factor": np.ones_like(close), "volume": np.full_like(close, 1e7)}
+    fields |= {"amount": close * 1e7, "limit_up": close * np.nan, "limit_down": close * np.nan}
+    market = market_arrays(Panel(dates, symbols, fields), empty(LISTINGS), empty(RATES), "us")
+    returns = np.vstack([np.full(NAMES, np.nan), close[1:] / close[:-1] - 1])
+    if hole is not None:
+        returns[hole] = np.nan
+    group = np.tile(np.arange(NAMES) % len(groups), (DAYS, 1))
+    seen = Signals(returns, np.zeros((DAYS, NAMES)), np.ones((DAYS, NAMES), bool), group,
+                   np.array(groups, dtype=object))  # fmt: skip
+    made = Optimized(market, seen, charges(market, 5e-4, 1e-5), KNOBS, DAYS - 1)
+    nothing = np.zeros(NAMES)
+    state = State(dates[-1], 1e6, 1e6, nothing, nothing, np.ones(NAMES, bool))
+    return made, state
+
+
+def test_names_without_an_industry_are_not_capped_as_if_they_were_one():
+    made, state = policy(["Energy", "Unknown"])
+    high = made.problem(DAYS - 1, state, np.arange(NAMES)).group_high
+    np.testing.assert_array_equal(high, [KNOBS.group_max, 1.0])
+
+
+def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
+    made, _ = policy(["Energy"], hole=DAYS - 5)
+    assert made.covariance(DAYS - 1, np.arange(NAMES)).factor.shape[0] == KNOBS.window - 1
