@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `main`, which prints one sentence
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 _failures: list[str] = []
 
@@ -83,8 +83,9 @@ def main() -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from quant.config import ConfigError, first_line, register
+    from quant.config import first_line, register
     from quant.config_paths import CONF
+    from quant.core.errors import ConfigError
     from quant.core.logs import redact
 
     register()

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from quant.config import Config, config_hash, resolved
+from quant.config import config_hash, resolved
 from quant.core import git, logs, sources
 from quant.core.tables import FOLDS
+from quant.settings import Config
 from quant.stages.ingest import market_id
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker

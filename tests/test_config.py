@@ -6,17 +6,10 @@ import itertools
 import pytest
 from hydra import compose, initialize_config_dir
 
-from quant.config import (
-    Config,
-    ConfigError,
-    Data,
-    Vendor,
-    config_hash,
-    first_line,
-    register,
-    typed,
-)
+from quant.config import config_hash, first_line, register, typed
 from quant.config_paths import CONF
+from quant.core.errors import ConfigError
+from quant.settings import Config, Data, Vendor
 
 register()
 

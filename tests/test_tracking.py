@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from quant.config import Tracking
 from quant.core.errors import QuantError
+from quant.settings import Tracking
 from quant.tracking import NullTracker, open_tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -51,7 +51,7 @@ def test_jobs_of_a_sweep_share_one_parent(settings, tmp_path):
 
 def test_a_killed_run_does_not_stay_running(settings):
     code = (
-        "import os, signal; from quant.config import Tracking; from quant import tracking\n"
+        "import os, signal; from quant.settings import Tracking; from quant import tracking\n"
         f"t = tracking.open_tracker(Tracking(uri={settings.uri!r}, artifacts={settings.artifacts!r}"
         "), 'n', 's', {}, None)\nprint(t.run_id, flush=True)\nos.kill(os.getpid(), signal.{0})"
     )

@@ -16,7 +16,7 @@ from quant.core.types import Vector
 from quant.stages.registry import Context, Inputs
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 NEEDS = (
     tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.MEMBERSHIP, tables.ALPHA,

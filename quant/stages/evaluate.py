@@ -14,7 +14,7 @@ from quant.governance import trials
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 LAGS = (0, 5, 10, 21, 42, 63)  # sessions
 

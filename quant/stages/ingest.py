@@ -16,7 +16,7 @@ from quant.data.providers.base import TABLES, Provider
 from quant.stages.registry import Context, Inputs, Stage, plain
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 
 def settings(config: "Config") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from quant.stages import book
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 
 def settings(config: "Config") -> dict[str, Any]:

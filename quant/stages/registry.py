@@ -12,7 +12,7 @@ from quant.core.tables import Table
 from quant.core.types import Frame
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 
 @dataclass

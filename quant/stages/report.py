@@ -16,7 +16,7 @@ from quant.reporting.page import render
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "clarabel", "pyqlib")
 SHOWN = (

@@ -18,7 +18,7 @@ from quant.stages import CATALOGUE
 from quant.stages.registry import Context, Inputs, Stage, plain
 
 if TYPE_CHECKING:
-    from quant.config import Config
+    from quant.settings import Config
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from quant.data import universe
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
-    from quant.config import Config, Universe
+    from quant.settings import Config, Universe
 
 
 def settings(config: "Config") -> "Universe":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quant.config import Costs
+from quant.settings import Costs
 from quant.stages import book
 from tests.backtest import markets
 

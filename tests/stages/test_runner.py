@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from quant import stages as catalogue
-from quant.config import Config, Paths
 from quant.core.errors import StageError, StoreError
 from quant.core.tables import MEMBERS, RATES, SESSIONS
+from quant.settings import Config, Paths
 from quant.stages import runner
 from quant.stages.registry import Stage, plan
 from quant.stages.runner import execute

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from quant.config import Config, Data, Region, Sim, Universe, Vendor
+from quant.settings import Config, Data, Region, Sim, Universe, Vendor
 from quant.stages import ingest, universe
 from quant.stages.ingest import market_id
 

@@ -1,0 +1,410 @@
+"""The settings of every config group: one dataclass each; defaults live here, choices in conf/.
+
+Every number is checked where it is born, with its unit, so that `0.2` and `20` can not be mistaken
+for each other further down.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from quant.core.errors import ConfigError
+
+REGIONS = ("us", "cn")
+PROVIDERS = ("sim", "files", "yfinance", "tushare")
+# parts of the design that later releases bring; asking for them is refused, not ignored
+LATER = {"model1.enabled": "regimes (Model 1)", "rl.enabled": "the RL controller"}
+
+
+def require(name: str, value: float, low: float, high: float, unit: str) -> None:
+    """Raise ConfigError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise ConfigError(
+            f"{name}={value:g} is outside [{low:g}, {high:g}] ({unit}); "
+            f"give {name} in that unit, for example {name}={max(low, min(high, value / 100)):g}."
+        )
+
+
+def require_ordered(name: str, *values: float) -> None:
+    """Raise ConfigError unless the values rise."""
+    if list(values) != sorted(values):
+        raise ConfigError(f"{name}: {values} must rise from left to right; reorder them.")
+
+
+def require_in(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ConfigError unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ConfigError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
+
+
+def require_date(name: str, value: str | None) -> None:
+    """Raise ConfigError unless `value` is null or an ISO date."""
+    if value is None:
+        return
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(f"{name}={value!r} is not a date; write it as 2010-01-04.") from None
+
+
+@dataclass
+class Region:
+    """What a market is: its calendar, its year and its money."""
+
+    name: str = "us"
+    calendar: str = "XNYS"
+    timezone: str = "America/New_York"
+    periods: int = 252  # sessions a year
+    currency: str = "USD"
+    nav: float = 10_000_000.0  # in that currency
+
+    def __post_init__(self) -> None:
+        require_in("region.name", self.name, REGIONS)
+        require("region.nav", self.nav, 1, 1e13, "money in the region's currency")
+
+
+@dataclass
+class Sim:
+    """The embedded market."""
+
+    n_names: int = 300
+    alpha_ic: float = 0.05  # information coefficient of the planted signal; 0 plants none
+
+    def __post_init__(self) -> None:
+        require("data.sim.n_names", self.n_names, 10, 5000, "names")
+        require("data.sim.alpha_ic", self.alpha_ic, 0.0, 0.5, "correlation")
+
+
+@dataclass
+class Vendor:
+    """Download settings of yfinance and tushare."""
+
+    folder: str = "data/raw"  # the resumable snapshot; a refused or killed download loses a batch
+    symbols_file: str | None = None  # yfinance: one symbol a line; null asks the equity screener
+    screen_size: int = 2000  # yfinance: how many of the largest names the screener gives
+    batch: int = 50  # yfinance: symbols a request
+    on_revision: str = "keep"  # keep what was known first, or accept what the vendor says now
+    refresh: bool = False  # ask for the whole history again, to find revisions
+    offline: bool = False  # use the snapshot, ask nothing
+    industry_backfill: bool = False  # tushare: the first label stands for the days before
+
+    def __post_init__(self) -> None:
+        require("data.vendor.batch", self.batch, 1, 1000, "symbols")
+        require("data.vendor.screen_size", self.screen_size, 1, 20_000, "names")
+        require_in("data.vendor.on_revision", self.on_revision, ("keep", "accept"))
+
+
+@dataclass
+class Data:
+    """Where daily bars come from."""
+
+    provider: str = "sim"
+    start: str | None = None  # first date wanted; null = all that there is
+    end: str | None = None  # last date wanted; null = all that there is
+    root: str | None = None  # files: the user's folder
+    layout: dict[str, Any] = field(default_factory=dict)  # files: names and columns
+    sim: Sim = field(default_factory=Sim)
+    vendor: Vendor = field(default_factory=Vendor)
+
+    def __post_init__(self) -> None:
+        require_in("data.provider", self.provider, PROVIDERS)
+        require_date("data.start", self.start)
+        require_date("data.end", self.end)
+        if self.provider == "files" and not self.root:
+            raise ConfigError(
+                "data=files needs data.root=<your folder>; the README shows the files."
+            )
+
+
+@dataclass
+class Universe:
+    """Monthly point-in-time universe."""
+
+    size: int = 800
+    min_price: float = 3.0  # raw, in the region's currency
+    adv_window: int = 63  # sessions
+    min_history: int = 252  # sessions
+    min_listed: int = 0  # sessions since listing
+    exclude_st: bool = False
+    index: str = "auto"  # auto: members of the indices a panel was chosen by; none: no such filter
+    delist_return: float = -0.30  # decimal, where unknown and performance-related
+
+    def __post_init__(self) -> None:
+        require("universe.size", self.size, 1, 10_000, "names")
+        require("universe.min_price", self.min_price, 0, 1e6, "money")
+        require("universe.adv_window", self.adv_window, 1, 2520, "sessions")
+        require("universe.min_history", self.min_history, 0, 2520, "sessions")
+        require("universe.delist_return", self.delist_return, -1, 1, "decimal")
+
+
+@dataclass
+class Label:
+    """What Model 2 predicts."""
+
+    horizon: int = 21  # sessions, open to open
+
+    def __post_init__(self) -> None:
+        require("model2.label.horizon", self.horizon, 1, 252, "sessions")
+
+
+@dataclass
+class Cpcv:
+    """Combinatorial purged cross-validation."""
+
+    n_groups: int = 6
+    n_test: int = 2
+    embargo: int = 63  # sessions
+
+    def __post_init__(self) -> None:
+        require("model2.cpcv.n_groups", self.n_groups, 2, 20, "groups")
+        require("model2.cpcv.n_test", self.n_test, 1, self.n_groups - 1, "groups")
+        require("model2.cpcv.embargo", self.embargo, 0, 1000, "sessions")
+
+
+@dataclass
+class WalkForward:
+    """When Model 2 is refitted and on what."""
+
+    retrain_every: int = 63  # sessions
+    min_train_years: float = 3.0
+    max_train_years: float = 10.0
+    row_step: int = 5  # every so many sessions train: 21-session labels overlap
+    calibration_min_dates: int = 252  # sessions of known out-of-sample scores before alphas count
+    calibration_bins: int = 20  # score quantiles of the calibration curve
+
+    def __post_init__(self) -> None:
+        require("model2.walk_forward.retrain_every", self.retrain_every, 1, 2520, "sessions")
+        require("model2.walk_forward.row_step", self.row_step, 1, 63, "sessions")
+        require_ordered(
+            "model2.walk_forward: min_train_years, max_train_years",
+            self.min_train_years, self.max_train_years,
+        )  # fmt: skip
+
+
+@dataclass
+class Boost:
+    """Gradient boosting (LightGBM's names)."""
+
+    rounds: int = 200
+    leaves: int = 31
+    learning_rate: float = 0.05
+    min_data: int = 200
+    feature_fraction: float = 0.5
+    cpcv_rounds: int = 100
+
+    def __post_init__(self) -> None:
+        require("model2.boost.learning_rate", self.learning_rate, 1e-4, 1.0, "a step, unitless")
+        require("model2.boost.feature_fraction", self.feature_fraction, 0.01, 1.0, "share")
+
+
+@dataclass
+class Model2:
+    """Stock alphas."""
+
+    models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm"])
+    ridge_penalty: float = 0.1  # added to X'X / n, in units of its mean diagonal
+    threads: int = 2
+    label: Label = field(default_factory=Label)
+    cpcv: Cpcv = field(default_factory=Cpcv)
+    walk_forward: WalkForward = field(default_factory=WalkForward)
+    boost: Boost = field(default_factory=Boost)
+
+    def __post_init__(self) -> None:
+        for name in self.models:
+            require_in("model2.models", name, ("ridge", "lightgbm"))
+        if not self.models:
+            raise ConfigError("model2.models is empty; name at least one of ridge, lightgbm.")
+        require("model2.threads", self.threads, 1, 256, "threads")
+
+
+@dataclass
+class Risk:
+    """Covariance of daily returns."""
+
+    window: int = 252  # sessions
+    min_coverage: float = 0.6  # share of the window a name must have traded
+
+    def __post_init__(self) -> None:
+        require("risk.window", self.window, 20, 2520, "sessions")
+        require("risk.min_coverage", self.min_coverage, 0, 1, "share")
+
+
+@dataclass
+class Turnover:
+    """Two-way turnover a rebalance."""
+
+    tau: float = 0.20  # sum |dw|, fraction of NAV
+
+    def __post_init__(self) -> None:
+        require("optimizer.turnover.tau", self.tau, 0.0, 4.0, "fraction of NAV, two-way")
+
+
+@dataclass
+class VolTarget:
+    """Ex-ante volatility cap."""
+
+    base: float = 0.12  # annualised
+
+    def __post_init__(self) -> None:
+        require("optimizer.vol_target.base", self.base, 0.001, 2.0, "decimal a year")
+
+
+@dataclass
+class Optimizer:
+    """The canonical problem."""
+
+    method: str = "sifting"
+    gamma: float = 8.0  # risk aversion
+    gamma_ref: float | None = None  # of the equilibrium premium; null = gamma
+    turnover: Turnover = field(default_factory=Turnover)
+    vol_target: VolTarget = field(default_factory=VolTarget)
+    name_max: float = 0.02  # weight
+    group_max: float = 0.25  # exposure of one sector (US) or industry (CN), fraction of NAV
+    adv_cap: float = 0.05  # trade a name and day, fraction of its ADV
+    rebalance_every: int = 1  # sessions
+
+    def __post_init__(self) -> None:
+        require_in("optimizer.method", self.method, ("sifting", "clarabel", "osqp"))
+        require("optimizer.gamma", self.gamma, 1e-3, 1e4, "risk aversion, unitless")
+        require("optimizer.name_max", self.name_max, 0, 1, "fraction of NAV")
+        require("optimizer.group_max", self.group_max, 0, 1, "fraction of NAV")
+        require("optimizer.adv_cap", self.adv_cap, 0, 10, "fraction of ADV")
+        require("optimizer.rebalance_every", self.rebalance_every, 1, 252, "sessions")
+
+
+@dataclass
+class Costs:
+    """Cost of trading one name: lambda1 |dw| + lambda2 dw^2, as a fraction of NAV."""
+
+    model: str = "fixed"
+    lambda1: float = 5e-4  # 5e-4 = 5 bp of what is traded
+    lambda2: float = 1e-5
+    multiplier: float = 1.0
+    statutory: bool = True  # stamp duty and transfer fee by date and side
+
+    def __post_init__(self) -> None:
+        if self.model != "fixed":
+            raise ConfigError(
+                f"costs.model={self.model!r}: fitted costs are not part of this release; "
+                "use costs=fixed."
+            )
+        require("costs.lambda1", self.lambda1, 0, 0.05, "decimal: 5e-4 = 5 bp")
+        require("costs.lambda2", self.lambda2, 0, 10, "decimal a unit weight squared")
+        require("costs.multiplier", self.multiplier, 0, 100, "times")
+
+
+@dataclass
+class Execution:
+    """How targets become fills."""
+
+    style: str = "MOO"  # market on open of the next session
+    min_trade_nav_bp: float = 0.0  # trades below this share of NAV are dropped
+
+    def __post_init__(self) -> None:
+        if self.style != "MOO":
+            raise ConfigError(
+                f"execution.style={self.style!r}: POV and VWAP are not part of this release; "
+                "use execution=moo."
+            )
+        if self.min_trade_nav_bp != 0:
+            raise ConfigError(
+                f"execution.min_trade_nav_bp={self.min_trade_nav_bp:g}: dropping small trades is "
+                "not part of this release; leave it at 0."
+            )
+
+
+@dataclass
+class Backtest:
+    """The day loop."""
+
+    start: str | None = None  # null = first day with a calibrated alpha
+    end: str | None = None
+    qlib: bool = True  # replay the recorded decisions in Qlib and compare
+
+    def __post_init__(self) -> None:
+        require_date("backtest.start", self.start)
+        require_date("backtest.end", self.end)
+
+
+@dataclass
+class Evaluation:
+    """Statistics of the report."""
+
+    quantiles: int = 10
+    bootstrap: int = 1000
+    block: int = 21  # sessions
+
+    def __post_init__(self) -> None:
+        require("evaluation.quantiles", self.quantiles, 2, 100, "buckets")
+        require("evaluation.bootstrap", self.bootstrap, 0, 100_000, "draws")
+
+
+@dataclass
+class Model1:
+    """Industry regimes; off in this release: neutral states, tilt 0, caps unchanged."""
+
+    enabled: bool = False
+
+
+@dataclass
+class Rl:
+    """The RL controller; off in this release: constant knobs."""
+
+    enabled: bool = False
+
+
+@dataclass
+class Tracking:
+    """MLflow."""
+
+    enabled: bool = True
+    uri: str = "sqlite:///mlruns/mlflow.db"
+    artifacts: str = "mlruns/artifacts"
+    experiment: str = "quant"
+
+
+@dataclass
+class Paths:
+    """Where things are written; no part of the config hash."""
+
+    store: str = "outputs/store"
+    data: str = "data"
+    reports: str = "reports"
+    trials: str = "mlruns/trials.jsonl"
+
+
+@dataclass
+class Config:
+    """Everything that one run is made from."""
+
+    stage: str = "e2e"
+    seed: int = 42
+    sprint: str = "s0"
+    region: Region = field(default_factory=Region)
+    data: Data = field(default_factory=Data)
+    universe: Universe = field(default_factory=Universe)
+    model2: Model2 = field(default_factory=Model2)
+    risk: Risk = field(default_factory=Risk)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    costs: Costs = field(default_factory=Costs)
+    execution: Execution = field(default_factory=Execution)
+    backtest: Backtest = field(default_factory=Backtest)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    model1: Model1 = field(default_factory=Model1)
+    rl: Rl = field(default_factory=Rl)
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: Paths = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        vendor = {"yfinance": "us", "tushare": "cn"}.get(self.data.provider, self.region.name)
+        if vendor != self.region.name:
+            raise ConfigError(
+                f"data={self.data.provider} serves region={vendor}, not {self.region.name}; "
+                f"run with region={vendor} or choose another data source."
+            )
+        for name, what in LATER.items():
+            group, key = name.split(".")
+            if getattr(getattr(self, group), key):
+                raise ConfigError(
+                    f"{name}=true: {what} is not part of this release; leave {name}=false."
+                )
