@@ -13,7 +13,7 @@ from quant.settings import Config
 # what names where a run happens, not what it computes
 RUNTIME = ("stage", "paths", "tracking")
 # how a vendor is asked, never what it says
-ASKING = ("folder", "batch", "refresh", "offline")
+ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 
 
 def resolved(config: Config) -> dict[str, Any]:

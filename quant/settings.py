@@ -86,10 +86,13 @@ class Vendor:
     on_revision: str = "keep"  # keep what was known first, or accept what the vendor says now
     refresh: bool = False  # ask for the whole history again, to find revisions
     offline: bool = False  # use the snapshot, ask nothing
+    base_url: str = ""  # a mirror or proxy that speaks the vendor's protocol; "" = the vendor
+    per_minute: float = 180.0  # tushare: most requests a minute that the account may make
     industry_backfill: bool = False  # tushare: the first label stands for the days before
 
     def __post_init__(self) -> None:
         require("data.vendor.batch", self.batch, 1, 1000, "symbols")
+        require("data.vendor.per_minute", self.per_minute, 1, 1e6, "requests a minute")
         require("data.vendor.screen_size", self.screen_size, 1, 20_000, "names")
         require_in("data.vendor.on_revision", self.on_revision, ("keep", "accept"))
 

@@ -50,16 +50,23 @@ def provider(config: "Config") -> Provider:
         return Files(layout_from(dict(data.layout), Path(data.root or ""), region))
     v = data.vendor
     folder = Path(v.folder) / data.provider / region
-    policy = {"on_revision": v.on_revision, "refresh": v.refresh, "offline": v.offline}
-    tick = progress.ticker(f"{data.provider} download")
+    policy: dict[str, Any] = {
+        "on_revision": v.on_revision,
+        "refresh": v.refresh,
+        "offline": v.offline,
+        "base_url": v.base_url,
+        "tick": progress.ticker(f"{data.provider} download"),
+    }
     if data.provider == "tushare":
+        from quant.data.providers.download import Patience
         from quant.data.providers.tushare import Tushare
 
-        return Tushare(folder, industry_backfill=v.industry_backfill, tick=tick, **policy)
+        pace = Patience(per_minute=v.per_minute)
+        return Tushare(folder, v.industry_backfill, patience=pace, **policy)
     from quant.data.providers.yfinance import YFinance
 
     symbols = Path(v.symbols_file) if v.symbols_file else None
-    return YFinance(folder, symbols, v.screen_size, batch=v.batch, tick=tick, **policy)
+    return YFinance(folder, symbols, v.screen_size, batch=v.batch, **policy)
 
 
 def span(data: Mapping[str, Any]) -> tuple[date, date]:
