@@ -59,6 +59,7 @@ def typed(composed: Any) -> Config:
     except OmegaConfBaseException as error:
         raise ConfigError(first_line(error)) from error
     assert isinstance(config, Config)
+    config.region.check_facts()
     return config
 
 
@@ -66,6 +67,14 @@ def first_line(error: Exception) -> str:
     """One sentence out of Hydra's and OmegaConf's several."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0].rstrip(".") if lines else type(error).__name__
+    if text.startswith("Ambiguous value"):
+        return f"{text}; several values need --multirun, one with a comma in it needs quotes."
+    if any(word in text for word in ("Lexer", "no viable", "mismatched", "parsing override")):
+        told = text.removeprefix("LexerNoViableAltException: ")
+        return (
+            f"the override can not be read ({told}); it is key=value, and a value with special "
+            "characters needs quotes inside quotes: 'data.root=\"/my (prices)\"'."
+        )
     options = [i for i, line in enumerate(lines) if line.startswith("Available options")]
     if options:
         return f"{text}; choose one of {', '.join(lines[options[0] + 1 :]).split(', Config')[0]}."

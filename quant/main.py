@@ -57,7 +57,7 @@ def job(composed: Any) -> None:
     from hydra.types import RunMode
 
     from quant.config import typed
-    from quant.core.errors import QuantError
+    from quant.core.errors import QuantError, refused
 
     hydra = HydraConfig.get()
     sweep = Path(hydra.sweep.dir) if hydra.mode == RunMode.MULTIRUN else None
@@ -65,6 +65,16 @@ def job(composed: Any) -> None:
         run(typed(composed), Path(hydra.runtime.output_dir), sweep)
     except QuantError as error:  # a failed job of a sweep leaves the others running
         _failures.append(str(error))
+    except OSError as error:
+        _failures.append(refused(error))
+
+
+def at_home(word: str) -> str:
+    """`key=~/folder` with the home folder in it: a shell leaves the tilde, Hydra refuses it."""
+    key, equals, value = word.partition("=")
+    if not equals or not (value == "~" or value.startswith("~/")):
+        return word
+    return f"{key}={Path.home()}{value[1:]}"
 
 
 def main() -> None:
@@ -75,7 +85,7 @@ def main() -> None:
 
         print(page())
         return
-    arguments = ["hydra.verbose=[quant]" if a == "--debug" else a for a in arguments]
+    arguments = ["hydra.verbose=[quant]" if a == "--debug" else at_home(a) for a in arguments]
     # Hydra takes flags before overrides only; a user may write them anywhere
     sys.argv[1:] = sorted(arguments, key=lambda a: a not in ("-m", "--multirun"))
 
@@ -85,7 +95,7 @@ def main() -> None:
 
     from quant.config import first_line, register
     from quant.config_paths import CONF
-    from quant.core.errors import ConfigError
+    from quant.core.errors import ConfigError, refused
     from quant.core.logs import redact
 
     register()
@@ -95,6 +105,11 @@ def main() -> None:
         _failures.append(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         _failures.append(first_line(error))
+    except OSError as error:  # Hydra could not make the folder of the run
+        _failures.append(refused(error))
+    except KeyboardInterrupt:
+        print("stopped; what was finished is stored: run again to go on.", file=sys.stderr)
+        sys.exit(130)
     for text in _failures:
         print(f"error: {redact(text)}", file=sys.stderr)
     if _failures:

@@ -11,6 +11,11 @@ from typing import Any
 from quant.core.errors import ConfigError
 
 REGIONS = ("us", "cn")
+# calendar, time zone and currency of each
+FACTS = {
+    "us": ("XNYS", "America/New_York", "USD"),
+    "cn": ("XSHG", "Asia/Shanghai", "CNY"),
+}
 PROVIDERS = ("sim", "files", "yfinance", "tushare")
 # parts of the design that later releases bring; asking for them is refused, not ignored
 LATER = {"model1.enabled": "regimes (Model 1)", "rl.enabled": "the RL controller"}
@@ -60,7 +65,18 @@ class Region:
 
     def __post_init__(self) -> None:
         require_in("region.name", self.name, REGIONS)
+        require("region.periods", self.periods, 1, 366, "sessions a year")
         require("region.nav", self.nav, 1, 1e13, "money in the region's currency")
+
+    def check_facts(self) -> None:
+        """Raise ConfigError where the calendar, time zone or currency is another region's."""
+        own = ("calendar", "timezone", "currency")
+        for key, fact in zip(own, FACTS[self.name], strict=True):
+            if getattr(self, key) != fact:
+                raise ConfigError(
+                    f"region.{key}={getattr(self, key)!r}, but that of region {self.name} is "
+                    f"{fact!r}, a fact and no choice; leave region.{key} out."
+                )
 
 
 @dataclass
@@ -399,6 +415,7 @@ class Config:
     paths: Paths = field(default_factory=Paths)
 
     def __post_init__(self) -> None:
+        require("seed", self.seed, 0, 2**32 - 1, "a whole number")
         vendor = {"yfinance": "us", "tushare": "cn"}.get(self.data.provider, self.region.name)
         if vendor != self.region.name:
             raise ConfigError(

@@ -71,6 +71,12 @@ def test_defaults_carry_the_specification_s_values():
         ("data=files", "needs data.root"),
         ("data=tushare", "data=tushare serves region=cn, not us"),
         ("data.start=2010", "not a date|could not be converted"),
+        ("seed=-1", "seed=-1 is outside .*a whole number"),
+        ("seed=99999999999", "seed=1e\\+11 is outside"),
+        ("region.calendar=XSHG", "that of region us is 'XNYS', a fact and no choice"),
+        ("region.timezone=Mars/Base", "that of region us is 'America/New_York'"),
+        ("costs.multiplier=1,2", "several values need --multirun"),
+        ("data.root=(x", "can not be read .* needs quotes inside quotes"),
         ("optimizer.method=magic", "choose one of sifting, clarabel, osqp"),
     ],
 )

@@ -74,6 +74,20 @@ def test_bad_input_is_one_sentence_and_exit_code_one(tmp_path, words, message):
     assert message in text
 
 
+def test_the_home_folder_may_be_written_as_shells_write_it(tmp_path):
+    home = str(tmp_path / "my home")
+    done = quant(tmp_path, "tracking=none", "data=files", "data.root=~/prices", HOME=home)
+    assert f"the data folder {home}/prices does not exist" in only_error(done)
+
+
+@pytest.mark.parametrize("place", ["outputs", "mlruns", "outputs/store"])
+def test_a_file_where_a_folder_belongs_is_one_sentence(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    text = only_error(quant(tmp_path, "stage=ingest", *TINY))
+    assert place in text and (tmp_path / place).read_text() == "mine"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One tiny end-to-end run, tracked."""

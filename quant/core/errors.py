@@ -1,5 +1,7 @@
 """Every error a user can meet: the value, the rule it broke, the next step."""
 
+import errno
+
 
 class QuantError(Exception):
     """Base of the errors that are the input's fault; main prints one as a single line."""
@@ -35,3 +37,17 @@ class SolveError(QuantError):
 
 class ReportError(QuantError):
     """A report could not be rendered or would overwrite another."""
+
+
+def refused(error: OSError) -> str:
+    """One sentence about what the operating system would not do, and what to do next."""
+    path = error.filename or "the run's files"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk for {path}; nothing stored before was touched: free some "
+            "space (outputs/store holds results that can be made anew) and run again."
+        )
+    return (
+        f"{path} can not be read or written ({error.strerror or error}); "
+        "check the folder and its rights, and run again."
+    )

@@ -47,7 +47,7 @@ def provider(config: "Config") -> Provider:
         from quant.data.providers.files import Files
         from quant.data.providers.layout import layout_from
 
-        return Files(layout_from(dict(data.layout), Path(data.root or ""), region))
+        return Files(layout_from(dict(data.layout), Path(data.root or "").expanduser(), region))
     v = data.vendor
     folder = Path(v.folder) / data.provider / region
     policy: dict[str, Any] = {
