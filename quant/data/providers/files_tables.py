@@ -14,7 +14,49 @@ from quant.data.providers.layout import FilesLayout
 
 def _read(layout: FilesLayout, table: str) -> Frame | None:
     given = getattr(layout, table)
-    return None if given is None else reading.read(layout.root, given)
+    frame = None if given is None else reading.read(layout.root, given)
+    if frame is not None:
+        _check(table, frame)
+    return frame
+
+
+# column -> (least, most, the rule); null stands for unknown
+BOUNDS = {
+    "benchmark": {
+        "close": (1e-12, np.inf, "levels are above zero"),
+        "adj_close": (1e-12, np.inf, "levels are above zero"),
+    },
+    "rates": {"rf": (-0.005, 0.005, "rf is decimal a session: 5 % a year is about 0.0002")},
+    "listings": {"delist_return": (-1.0, 10.0, "it is a decimal: -0.3 is a loss of 30 %")},
+}
+SPELLS = {"index_members": ("in_date", "out_date"), "listings": ("list_date", "delist_date")}
+
+
+def _check(table: str, frame: Frame) -> None:
+    """Refuse values of another unit, spells that end before they begin, and doubled listings."""
+    for name, (least, most, rule) in BOUNDS.get(table, {}).items():
+        values = frame[name].to_numpy(float) if name in frame else np.zeros(0)
+        bad = np.flatnonzero((values < least) | (values > most))
+        if bad.size:
+            raise DataError(
+                f"{table}: {name} is {values[bad[0]]:g} in row {bad[0]} ({bad.size} such rows); "
+                f"{rule}: correct them, or map the unit under layout.{table}.units."
+            )
+    first, last = SPELLS.get(table, ("", ""))
+    if first in frame and last in frame:
+        back = np.flatnonzero((frame[last] < frame[first]).to_numpy())
+        if back.size:
+            row = frame.iloc[back[0]]
+            raise DataError(
+                f"{table}: {row['symbol']} has {last} {row[last]:%Y-%m-%d} before {first} "
+                f"{row[first]:%Y-%m-%d} ({back.size} such rows); correct them."
+            )
+    twice = frame["symbol"].duplicated() if table == "listings" else np.zeros(1, dtype=bool)
+    if twice.any():
+        raise DataError(
+            f"listings has two rows for {frame['symbol'][twice].iloc[0]} ({int(twice.sum())} such "
+            "rows); one row a symbol is the rule: remove the others."
+        )
 
 
 def with_actions(layout: FilesLayout, frame: Frame) -> Frame:

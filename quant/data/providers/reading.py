@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from quant.core.errors import DataError
@@ -23,6 +24,8 @@ from quant.data.providers.layout import OPTIONAL, REQUIRED, TableFiles
 DATES = ("date", "in_date", "out_date", "list_date", "delist_date")
 TEXT = ("symbol", "sector", "industry", "code", "detail", "scheme", "index", "board", "name")
 FLAGS = ("is_st", "truncated")
+# how CSV writers say that there is nothing
+NULLS = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>"]
 # a time of day followed by Z or an offset
 ZONE = r":\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
 
@@ -33,14 +36,18 @@ def paths_of(root: Path, files: TableFiles) -> list[Path]:
     Raises DataError where the folder or the file is missing, or is neither parquet nor CSV.
     """
     if not root.is_dir():
-        raise DataError(f"the data folder {root} does not exist; set data.root to your folder.")
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(f"the data folder {root} {what}; set data.root to your folder.")
     found = sorted(Path(p) for p in glob.glob(str(root / files.path)))
     if not found and not files.optional:
         raise DataError(
             f"{files.table}: {root / files.path} does not exist; put the file there or "
-            f"change the path under layout.{files.table}."
+            f"change the path under layout.{files.table} (data/layout=standard reads {files.table}"
+            ".parquet or .csv)."
         )
     for path in found:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, not a file; give a pattern such as bars/*.csv.")
         if path.suffix not in (".parquet", ".csv"):
             raise DataError(f"{path} is neither .parquet nor .csv; convert it to one of them.")
     return found
@@ -48,7 +55,7 @@ def paths_of(root: Path, files: TableFiles) -> list[Path]:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file's content."""
-    with path.open("rb") as file:
+    with _readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -105,9 +112,27 @@ def _table(path: Path, columns: set[str]) -> pa.Table:
     with _readable(path):
         if path.suffix == ".parquet":
             return pq.read_table(path, columns=sorted(columns))
-        # text throughout: 000001 keeps its zeros and a bad number can be named
-        frame = pd.read_csv(path, dtype=str, usecols=sorted(columns), encoding="utf-8-sig")
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        return _csv(path, columns)
+
+
+def _csv(path: Path, columns: set[str]) -> pa.Table:
+    """Text throughout: 000001 keeps its zeros and a bad number can be named.
+
+    A row with more or fewer fields than the header is refused: its values may have shifted.
+    """
+    wanted = sorted(columns)
+    options = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(wanted, pa.string()),
+        include_columns=wanted,
+        null_values=NULLS,
+        strings_can_be_null=True,
+    )
+    return pacsv.read_csv(
+        path,
+        read_options=pacsv.ReadOptions(encoding="utf8"),
+        parse_options=pacsv.ParseOptions(newlines_in_values=False),
+        convert_options=options,
+    )
 
 
 @contextmanager
@@ -136,13 +161,26 @@ def _mapping(path: Path, files: TableFiles, have: list[str]) -> dict[str, str]:
 
 
 def _typed(path: Path, name: str, theirs: str, column: pa.ChunkedArray) -> Any:
-    if name == "symbol":
-        return _symbols(path, theirs, column)
-    if name in DATES:
-        return _dates(path, name, theirs, column)
-    if name in TEXT:
-        return column.cast(pa.string()).to_pandas().to_numpy(dtype=object, na_value=None)
-    numbers = _numbers(path, theirs, column)
+    try:
+        if name == "symbol":
+            return _symbols(path, theirs, column)
+        if name in DATES:
+            return _dates(path, name, theirs, column)
+        if name in TEXT:
+            return column.cast(pa.string()).to_pandas().to_numpy(dtype=object, na_value=None)
+        numbers = _numbers(path, theirs, column)
+    except pa.ArrowException as error:
+        kind = "a date" if name in DATES else "text" if name in (*TEXT, "symbol") else "a number"
+        raise DataError(
+            f"{path.name}: {theirs} holds {column.type} values, which can not be read as {kind}; "
+            "write the column again in that type."
+        ) from error
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if infinite.size:
+        raise DataError(
+            f"{path.name}: {theirs} is infinite in row {infinite[0]} ({infinite.size} such rows); "
+            "numbers are finite: correct or remove the row."
+        )
     return np.nan_to_num(numbers) > 0.5 if name in FLAGS else numbers
 
 
@@ -159,6 +197,8 @@ def _dates(path: Path, name: str, theirs: str, column: pa.ChunkedArray) -> np.nd
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         raise DataError(_zone(path, theirs, kind.tz))
+    if pa.types.is_floating(kind):  # 20190102.0; a fraction of a day can not be cast
+        column, kind = column.cast(pa.int64()), pa.int64()
     if pa.types.is_integer(kind):
         column = column.cast(pa.string())
     values = column.to_pandas(date_as_object=False)

@@ -237,6 +237,7 @@ BAD = {
         "is 99 on a price of 10",
     ),
     "negative split": (broken(split=-2.0), "split.* above zero|splits are above zero"),
+    "infinite price": (broken(close="inf"), "close is infinite in row 7"),
     "empty month": (
         lambda f: f[(f["date"] < "2019-03-01") | (f["date"] > "2019-03-31")],
         "the month 2019-03 is empty",
@@ -262,6 +263,72 @@ def test_bad_bars_are_refused_with_a_clear_sentence(tmp_path, fault):
     change, sentence = BAD[fault]
     with pytest.raises(DataError, match=sentence):
         fetch(tmp_path, change(bars()))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.assign(close=f["date"]), "close holds timestamp.* not be read as a number"),
+        (lambda f: f.assign(close=[[1.0]] * len(f)), "close holds list.* not be read as a number"),
+        (lambda f: f.assign(symbol=b"\xff"), "symbol holds binary.* not be read as text"),
+        (lambda f: f.assign(close=np.inf), "close is infinite in row 0"),
+        (lambda f: f.assign(date=0.5), "date holds double .* not be read as a date"),
+    ],
+)
+def test_columns_of_a_strange_type_are_refused(tmp_path, change, sentence):
+    with pytest.raises(DataError, match=sentence):
+        fetch(tmp_path, change(bars()), name="bars.parquet")
+
+
+def test_dates_as_floating_numbers(tmp_path):
+    frame = bars()
+    frame["date"] = frame["date"].dt.strftime("%Y%m%d").astype(float)
+    raw = fetch(tmp_path, frame, name="bars.parquet")
+    assert calendar.days(raw.bars["date"].drop_duplicates()).tolist() == US.tolist()
+
+
+@pytest.mark.parametrize("row", ["2019-01-02,AAA,1,5,2,5,1,5,1,5,10,1", "2019-01-02,AAA,10,10"])
+def test_a_row_of_another_length_than_the_header_is_refused(tmp_path, row):
+    head = "date,symbol,open,high,low,close,volume,split"
+    (tmp_path / "bars.csv").write_text(f"{head}\n2019-01-02,BBB,10,10,10,10,5,1\n{row}\n")
+    with pytest.raises(DataError, match="bars.csv can not be read"):
+        Files(layout_from(STANDARD, tmp_path, "us")).fetch(START, END)
+
+
+BESIDE = {
+    "benchmark": ({"date": [DAY], "close": [-1.0]}, "close is -1 in row 0.*above zero"),
+    "rates": ({"date": [DAY], "rf": [4.5]}, "rf is 4.5 in row 0.*decimal a session"),
+    "listings": (
+        {"symbol": ["AAA"], "delist_date": [DAY], "delist_return": [-30]},
+        "delist_return is -30 .*decimal",
+    ),
+    "index_members": (
+        {"index": ["X"], "symbol": ["AAA"], "in_date": [DAY], "out_date": ["2001-01-01"]},
+        "AAA has out_date 2001-01-01 before in_date 2019-04-01",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", BESIDE)
+def test_bad_tables_beside_the_bars_are_refused(tmp_path, table):
+    content, sentence = BESIDE[table]
+    with pytest.raises(DataError, match=sentence):
+        fetch(tmp_path, bars(), **{table: pd.DataFrame(content)})
+
+
+def test_a_name_listed_twice_is_refused(tmp_path):
+    twice = pd.DataFrame({"symbol": ["AAA", "AAA"], "list_date": ["2001-01-01", "2002-01-01"]})
+    with pytest.raises(DataError, match="listings has two rows for AAA"):
+        fetch(tmp_path, bars(), listings=twice)
+
+
+def test_a_file_for_a_folder_and_a_folder_for_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="is a file, not a folder; set data.root"):
+        Files(layout_from(STANDARD, tmp_path / "file", "us")).fetch(START, END)
+    (tmp_path / "bars.csv").mkdir()
+    with pytest.raises(DataError, match="bars.csv is a folder, not a file"):
+        Files(layout_from(STANDARD, tmp_path, "us")).fingerprint()
 
 
 def test_us_symbols_are_refused_in_china(tmp_path):
