@@ -10,6 +10,7 @@ from typing import Any
 
 from quant.config import config_hash, resolved
 from quant.core import git, logs, sources
+from quant.core.errors import StoreError
 from quant.core.tables import FOLDS
 from quant.settings import Config
 from quant.stages.ingest import market_id
@@ -88,6 +89,11 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
 
 def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """The line of the trial ledger that this run's evaluation makes."""
+    if not {"portfolio.sharpe_period", "portfolio.n_obs"} <= set(outcome.metrics):
+        raise StoreError(
+            f"the record of {outcome.result.folder} has lost its metrics; "
+            "delete that folder and run again: it will be made anew."
+        )
     return {
         "market": market_id(config),
         "config_hash": known["config_hash"],
@@ -112,12 +118,11 @@ def finish(
 
     report = None
     for outcome in outcomes:
-        folder = outcome.result.folder
         for table in outcome.stage.makes:
             if table.name in SMALL:
-                tracker.artifact(folder / f"{table.name}.parquet", "tables")
+                tracker.artifact(outcome.result.path(table.name), "tables")
         if outcome.stage.name == "model2":
-            tracker.artifact(folder / "models", "models")
+            tracker.artifact(outcome.result.path("models"), "models")
         if outcome.stage.name == "evaluate":
             trials.record(Path(config.paths.trials), trial(config, known, outcome))
         if outcome.stage.name == "report":

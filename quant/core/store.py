@@ -39,17 +39,19 @@ class Result:
     hashes: Mapping[str, str]
 
     def path(self, name: str) -> Path:
-        """Path of a table or file; raises StoreError where it was changed after it was stored."""
-        stored = [n for n in self.hashes if n == name or n == f"{name}.parquet"]
+        """Path of a table, file or folder; StoreError where it was changed after it was stored."""
+        whole = [n for n in self.hashes if n in (name, f"{name}.parquet")]
+        stored = whole or [n for n in self.hashes if n.startswith(f"{name}/")]
         if not stored:
             raise StoreError(f"stage {self.stage} stored {sorted(self.hashes)}, not {name!r}.")
-        path = self.folder / stored[0]
-        if not path.exists() or digest_file(path) != self.hashes[stored[0]]:
-            raise StoreError(
-                f"{path} is missing or was changed after it was stored (its digest differs); "
-                f"delete the folder {self.folder} and run again: it will be made anew."
-            )
-        return path
+        for path in (self.folder / n for n in stored):
+            same = str(path.relative_to(self.folder))
+            if not path.is_file() or digest_file(path) != self.hashes[same]:
+                raise StoreError(
+                    f"{path} is missing or was changed after it was stored (its digest differs); "
+                    f"delete the folder {self.folder} and run again: it will be made anew."
+                )
+        return self.folder / (whole[0] if whole else name)
 
     def read(self, table: Table, columns: Iterable[str] | None = None) -> Frame:
         """Read one table, verified against its digest."""

@@ -46,21 +46,35 @@ class Trials:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """All recorded lines. Raises StoreError for a line that is no JSON object."""
+    """All recorded lines. Raises StoreError for a line that is no trial."""
     if not path.exists():
         return []
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise full_disk(error, path) from error
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            rows.append(dict(json.loads(line)))
-        except (ValueError, TypeError) as error:
+            rows.append(_trial(json.loads(line)))
+        except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 f"line {number} of the trial ledger {path} is damaged ({error}); "
                 "repair or remove that line, keeping the others: the deflated Sharpe counts them."
             ) from error
     return rows
+
+
+def _trial(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise TypeError("it is no JSON object")
+    lacking = [k for k in ("market", "config_hash", "sharpe_period") if k not in row]
+    if lacking:
+        raise ValueError(f"it has no {', '.join(lacking)}")
+    float(row["sharpe_period"])
+    return row
 
 
 def snapshot(path: Path, market: str, config_hash: str) -> Trials:

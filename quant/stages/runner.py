@@ -133,7 +133,13 @@ def _metrics(result: Result) -> Mapping[str, float]:
     import json
 
     record = json.loads((result.folder / "meta.json").read_text())
-    return record.get("metrics", {})
+    found = record.get("metrics")
+    if not isinstance(found, dict) or not all(isinstance(v, int | float) for v in found.values()):
+        raise StoreError(
+            f"the record {result.folder / 'meta.json'} has no readable metrics; "
+            f"delete the folder {result.folder} and run again: it will be made anew."
+        )
+    return found
 
 
 def publish(outcomes: list[Outcome], region: str, folder: Path) -> None:
@@ -145,16 +151,16 @@ def publish(outcomes: list[Outcome], region: str, folder: Path) -> None:
         for name, place in outcome.stage.links.items():
             _link(outcome.result.folder / name, folder / place.format(region=region))
         for table in outcome.stage.makes:
-            source = outcome.result.folder / f"{table.name}.parquet"
+            source = f"{table.name}.parquet"
             place = folder / outcome.stage.name / region
             stamp = place / f".{table.name}.key"
-            target = place / source.name
+            target = place / source
             if target.exists() and stamp.exists() and stamp.read_text() == outcome.result.key:
                 continue
             try:
                 place.mkdir(parents=True, exist_ok=True)
                 temporary = target.with_name(f".{target.name}.part")
-                shutil.copyfile(source, temporary)
+                shutil.copyfile(outcome.result.path(source), temporary)
                 temporary.replace(target)
                 stamp.write_text(outcome.result.key)
             except OSError as error:

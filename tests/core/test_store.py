@@ -92,3 +92,14 @@ def test_files_are_moved_into_the_result_and_verified(tmp_path):
     assert result.path("qlib/a.bin").read_bytes() == b"abc"
     shutil.rmtree(result.folder)
     assert Store(tmp_path / "s").get("dataset", "k" * 64) is None
+
+
+def test_a_stored_folder_is_verified_whole(tmp_path):
+    source = tmp_path / "made"
+    source.mkdir()
+    (source / "a.bin").write_bytes(b"abc")
+    result = Store(tmp_path / "s").put("model2", "k" * 64, [], {"models": source}, {})
+    assert result.path("models") == result.folder / "models"
+    (result.folder / "models" / "a.bin").write_bytes(b"abd")
+    with pytest.raises(StoreError, match="a.bin is missing or was changed"):
+        result.path("models")

@@ -39,3 +39,29 @@ def test_a_damaged_line_is_named_and_nothing_is_overwritten(tmp_path):
     with pytest.raises(StoreError, match="line 2 of the trial ledger"):
         trials.record(ledger, row("b", 0.2))
     assert ledger.read_text().count("\n") == 2
+
+
+GOOD = b'{"market": "m", "config_hash": "a", "sharpe_period": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe\x01",
+        b"null",
+        b'[["market", "m"]]',
+        b'{"market": "m"}',
+        b'{"market": "m", "config_hash": "b", "sharpe_period": "abc"}',
+    ],
+)
+def test_whatever_a_line_holds_it_is_named(tmp_path, damage):
+    ledger = tmp_path / "trials.jsonl"
+    ledger.write_bytes(GOOD + damage + b"\n")
+    with pytest.raises(StoreError, match="line 2 of the trial ledger .* repair or remove"):
+        trials.snapshot(ledger, "m", "z")
+
+
+def test_a_folder_in_the_ledger_s_place_is_refused(tmp_path):
+    (tmp_path / "trials.jsonl").mkdir()
+    with pytest.raises(StoreError, match="trials.jsonl"):
+        trials.snapshot(tmp_path / "trials.jsonl", "m", "z")

@@ -1,6 +1,7 @@
 """Skip, resume, rerun: on a toy plan of three stages that count how often they run."""
 
 import dataclasses
+import json
 
 import pandas as pd
 import pytest
@@ -119,6 +120,26 @@ def test_publishing_copies_and_leaves_the_store_alone(toy, tmp_path):
     published = tmp_path / "data" / "universe" / "us" / "rates.parquet"
     published.write_bytes(b"scribbled over")
     assert len(outcomes[1].result.read(RATES)) == 2
+
+
+def test_a_table_that_was_damaged_in_the_store_is_not_published(toy, tmp_path):
+    made, _ = toy
+    go(made, config(tmp_path))
+    damaged = next((tmp_path / "store" / "universe").glob("*/rates.parquet"))
+    damaged.write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match="changed after it was stored"):
+        runner.publish(go(made, config(tmp_path)), "us", tmp_path / "data")
+    assert not (tmp_path / "data" / "universe" / "us" / "rates.parquet").exists()
+
+
+@pytest.mark.parametrize("metrics", [5, {"days": "two"}, None])
+def test_a_record_without_readable_metrics_is_refused(toy, tmp_path, metrics):
+    made, _ = toy
+    go(made, config(tmp_path))
+    meta = next((tmp_path / "store" / "universe").glob("*/meta.json"))
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "metrics": metrics}))
+    with pytest.raises(StoreError, match="no readable metrics; delete the folder"):
+        go(made, config(tmp_path))
 
 
 def test_plan_brings_what_is_needed_in_order_and_names_what_is_unknown(toy):
