@@ -140,3 +140,12 @@ def test_a_replay_without_decisions_is_cash(tmp_path):
     qlib = reference.replay(folder, "us", market, terms, result.targets, 1e6, 0, 59)
     assert reference.compare(result, qlib).worst < 1e-12
     tables.NAV.check(qlib)
+
+
+def test_a_position_adds_up_in_one_order_whatever_python_s_hash_seed():
+    from quant.backtest.qlib_executor import LeanAccount
+
+    names = [f"S{i:04d}" for i in np.random.default_rng(0).permutation(200)]
+    held = {name: {"amount": 1.0, "price": 1.0} for name in names}
+    account = LeanAccount(init_cash=1.0, position_dict=held, benchmark_config={"benchmark": None})
+    assert account.current_position.get_stock_list() == sorted(names)

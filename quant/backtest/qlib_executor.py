@@ -13,7 +13,7 @@ from qlib.backtest.decision import BaseTradeDecision, Order, OrderDir, TradeDeci
 from qlib.backtest.exchange import Exchange
 from qlib.backtest.executor import SimulatorExecutor
 from qlib.backtest.high_performance_ds import BaseQuote
-from qlib.backtest.position import BasePosition
+from qlib.backtest.position import BasePosition, Position
 from qlib.backtest.utils import CommonInfrastructure
 from qlib.strategy.base import BaseStrategy
 
@@ -119,8 +119,21 @@ class CostedExchange(Exchange):
         return price, value, cost + fee
 
 
+class SortedPosition(Position):
+    """Position that adds up in one order; Qlib's own follows Python's hash seed."""
+
+    def get_stock_list(self) -> list[str]:
+        """Held symbols, sorted."""
+        return sorted(super().get_stock_list())
+
+
 class LeanAccount(Account):
     """Account without the daily copy of every position and the order indicators."""
+
+    def init_vars(self, *args: Any, **kwargs: Any) -> None:
+        """Hold a position whose value is the same sum in every process."""
+        self._pos_type = SortedPosition
+        super().init_vars(*args, **kwargs)
 
     def update_hist_positions(self, trade_start_time: pd.Timestamp) -> None:
         """Keep no history of positions; the run records what it needs."""
