@@ -47,8 +47,10 @@ def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | Non
         status = "KILLED"
         raise
     finally:
-        tracker.artifact(folder / "log.jsonl", "log")
-        tracker.end(status)
+        try:
+            tracker.artifact(folder / "log.jsonl", "log")
+        finally:
+            tracker.end(status)
 
 
 def job(composed: Any) -> None:

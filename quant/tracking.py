@@ -1,17 +1,20 @@
 """The only import of mlflow: a Tracker, and a NullTracker that does the same to nothing."""
 
 import atexit
+import contextlib
+import functools
 import os
 import re
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from quant.core import logs
 from quant.core.errors import QuantError
+from quant.core.store import alive
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -59,6 +62,23 @@ class NullTracker:
         """Close nothing."""
 
 
+def _told(method: Callable[..., None]) -> Callable[..., None]:
+    """Whatever MLflow raises while it is told something, as one sentence."""
+
+    @functools.wraps(method)
+    def telling(self: "MlflowTracker", *args: Any) -> None:
+        try:
+            method(self, *args)
+        except Exception as error:  # mlflow raises what its backend raises
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise QuantError(
+                f"tracking at {self.uri} takes no more ({first}); stored results are kept: "
+                "free some space or mend the tracking store and run again, or use tracking=none."
+            ) from error
+
+    return telling
+
+
 class MlflowTracker:
     """One MLflow run; jobs of a sweep are nested under one parent."""
 
@@ -69,6 +89,7 @@ class MlflowTracker:
         sweep    : folder of the sweep, where the parent's id is kept, or None for a single run
         Raises QuantError where the tracking store can not be opened.
         """
+        self.uri = settings.uri
         try:
             self._open(settings, name, tags, sweep)
         except Exception as error:  # mlflow raises what its backend raises
@@ -128,7 +149,7 @@ class MlflowTracker:
         )
         for run in running:
             pid, host = run.data.tags.get("pid"), run.data.tags.get("host")
-            if host == socket.gethostname() and pid and not _alive(int(pid)):
+            if host == socket.gethostname() and pid and not alive(int(pid)):
                 self._close(run.info.run_id, "KILLED")
 
     def _close(self, run_id: str, status: str) -> None:
@@ -140,6 +161,7 @@ class MlflowTracker:
         signal.signal(number, self._previous or signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    @_told
     def params(self, values: Mapping[str, Any]) -> None:
         """Log settings, flat; 500 characters a value at most."""
         from mlflow.entities import Param
@@ -148,6 +170,7 @@ class MlflowTracker:
         for i in range(0, len(entries), 100):
             self.client.log_batch(self.run_id, params=entries[i : i + 100])
 
+    @_told
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log finite numbers."""
         import math
@@ -164,6 +187,7 @@ class MlflowTracker:
         for i in range(0, len(entries), 500):
             self.client.log_batch(self.run_id, metrics=entries[i : i + 500])
 
+    @_told
     def artifact(self, path: Path, folder: str = "") -> None:
         """Log a file or a folder under `folder`."""
         if path.is_dir():
@@ -182,7 +206,8 @@ class MlflowTracker:
         """Close the run once: FINISHED, FAILED or KILLED."""
         if not self._ended:
             self._ended = True
-            self.client.set_terminated(self.run_id, status)
+            with contextlib.suppress(Exception):  # the next run finds this one's process gone
+                self.client.set_terminated(self.run_id, status)
             atexit.unregister(self.end)
             if signal.getsignal(signal.SIGTERM) == self._killed:
                 signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
@@ -191,16 +216,6 @@ class MlflowTracker:
 def _allowed(name: str) -> str:
     """The metric's name in the characters that MLflow takes."""
     return re.sub(r"[^\w\-. :/]", "_", name)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def open_tracker(

@@ -88,3 +88,22 @@ def test_tracking_can_be_turned_off():
     run.end("FINISHED")
     assert isinstance(run, NullTracker) and run.run_id == "stamp"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_store_that_takes_no_more_is_one_sentence(settings, monkeypatch, tmp_path):
+    run = start(settings)
+
+    def full(*args, **kwargs):
+        raise RuntimeError("database or disk is full\n(Background on this error)")
+
+    for name in ("log_batch", "log_artifact"):
+        monkeypatch.setattr(run.client, name, full)
+    for tell in (
+        lambda: run.params({"a": 1}),
+        lambda: run.metrics({"a": 1.0}),
+        lambda: run.text("x", "x.json"),
+    ):
+        with pytest.raises(QuantError, match="takes no more .database or disk is full"):
+            tell()
+    monkeypatch.setattr(run.client, "set_terminated", full)
+    run.end("FAILED")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from quant.core.tables import Table
 from quant.core.types import Frame
 
 META = "meta.json"
+DAY = 86_400.0  # seconds
 
 
 def digest_file(path: Path) -> str:
@@ -67,6 +69,16 @@ class Store:
     def folder(self, stage: str, key: str) -> Path:
         """Where the result of `stage` under `key` lies or will lie."""
         return self.root / stage / key[:20]
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed while writing left behind a day ago or more.
+
+        The day is for processes of other machines on a shared disk, whose ids say nothing here.
+        """
+        for path in [*self.root.glob(".scratch-*-*"), *self.root.glob("*/.*-*-*")]:
+            owner = path.name.split("-")[1]
+            if owner.isdigit() and not alive(int(owner)) and _age(path) > DAY:
+                shutil.rmtree(path, ignore_errors=True)
 
     def get(self, stage: str, key: str) -> Result | None:
         """Return the stored result, or None. Raises StoreError where its record is damaged."""
@@ -127,6 +139,25 @@ class Store:
         result = self.get(stage, key)
         assert result is not None
         return result
+
+
+def _age(path: Path) -> float:
+    """Seconds since `path` was changed; none where another process removed it first."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine has the id `pid`."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def full_disk(error: OSError, path: Path) -> StoreError:

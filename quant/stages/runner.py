@@ -62,6 +62,7 @@ def execute(
     for stage in stages:  # before anything runs: a file edited meanwhile is not what runs
         sources.fingerprint(stage.module)
     store = Store(Path(config.paths.store))
+    store.sweep()
     holder: dict[str, Result] = {}
     outcomes = []
     for stage in stages:
@@ -98,7 +99,7 @@ def _compute(
 
     try:
         store.root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=store.root))
+        scratch = Path(tempfile.mkdtemp(prefix=f".scratch-{os.getpid()}-", dir=store.root))
     except OSError as error:
         raise full_disk(error, store.root) from error
     try:

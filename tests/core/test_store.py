@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import subprocess
 
 import pandas as pd
 import pytest
@@ -103,3 +104,18 @@ def test_a_stored_folder_is_verified_whole(tmp_path):
     (result.folder / "models" / "a.bin").write_bytes(b"abd")
     with pytest.raises(StoreError, match="a.bin is missing or was changed"):
         result.path("models")
+
+
+def test_what_a_killed_process_left_behind_is_swept_and_what_lives_is_not(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    kept = put(Store(tmp_path)).folder
+    mine = [tmp_path / f".scratch-{os.getpid()}-a", tmp_path / "ingest" / f".k-{os.getpid()}-a"]
+    left = [tmp_path / f".scratch-{gone.pid}-a", tmp_path / "ingest" / f".k-{gone.pid}-a"]
+    young = tmp_path / f".scratch-{gone.pid}-b"
+    for folder in (*mine, *left, young):
+        folder.mkdir()
+    for folder in (*mine, *left):
+        os.utime(folder, (0, 0))
+    Store(tmp_path).sweep()
+    assert all(p.exists() for p in (kept, young, *mine)) and not any(p.exists() for p in left)
