@@ -80,7 +80,16 @@ def at_home(word: str) -> str:
 
 
 def main() -> None:
-    """Console entry: print one sentence and exit with 1 where something is wrong."""
+    """Console entry; who reads only the first lines (`quant --help | head`) hears no complaint."""
+    try:
+        _main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main() -> None:
+    """Print one sentence and exit with 1 where something is wrong."""
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
         from quant.manual import page
@@ -107,6 +116,8 @@ def main() -> None:
         _failures.append(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         _failures.append(first_line(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:  # Hydra could not make the folder of the run
         _failures.append(refused(error))
     except KeyboardInterrupt:

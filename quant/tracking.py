@@ -109,6 +109,8 @@ class MlflowTracker:
         with FileLock(folder / ".open.lock"):
             from mlflow.tracking import MlflowClient
 
+            if local:
+                _create(Path(settings.uri.removeprefix("sqlite:///")))
             self.client = MlflowClient(tracking_uri=settings.uri)
             found = self.client.get_experiment_by_name(settings.experiment)
             place = Path(settings.artifacts).resolve().as_uri() if settings.artifacts else None
@@ -216,6 +218,19 @@ class MlflowTracker:
 def _allowed(name: str) -> str:
     """The metric's name in the characters that MLflow takes."""
     return re.sub(r"[^\w\-. :/]", "_", name)
+
+
+def _create(database: Path) -> None:
+    """Make a fresh database whole or not at all: a kill between its tables would spoil it."""
+    if database.exists():
+        return
+    from mlflow.tracking import MlflowClient
+
+    draft = database.with_name(f".{database.name}.new")
+    for left in database.parent.glob(f"{draft.name}*"):
+        left.unlink()
+    MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
+    os.replace(draft, database)
 
 
 def open_tracker(

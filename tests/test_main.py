@@ -49,6 +49,15 @@ def test_help_is_quick_and_names_every_stage(tmp_path):
         assert word in done.stdout
 
 
+@pytest.mark.parametrize("words", ["--help", "--cfg job"])
+def test_who_reads_only_the_first_line_hears_no_complaint(words):
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m quant.main {words} | true"],
+        cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; sys.argv=['quant','--help']; from quant.main import main; main();"

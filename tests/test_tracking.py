@@ -107,3 +107,20 @@ def test_a_store_that_takes_no_more_is_one_sentence(settings, monkeypatch, tmp_p
             tell()
     monkeypatch.setattr(run.client, "set_terminated", full)
     run.end("FAILED")
+
+
+def test_a_kill_while_the_database_is_made_leaves_none(tmp_path):
+    code = (
+        "import os, sys, mlflow.store.db.utils as u; from pathlib import Path\n"
+        "make = u._upgrade_db\n"
+        "u._upgrade_db = lambda *a, **k: os._exit(9)\n"
+        "from quant.settings import Tracking; from quant.tracking import open_tracker\n"
+        f"s = Tracking(uri='sqlite:///{tmp_path}/mlflow.db', artifacts='{tmp_path}/a')\n"
+        "open_tracker(s, 'n', 's', {}, None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+    again = start(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=str(tmp_path / "a")))
+    again.end("FINISHED")
+    assert again.client.get_run(again.run_id).info.status == "FINISHED"
