@@ -66,7 +66,7 @@ bench: .venv/.baseline  ## what is claimed about speed, side by side
 	$(RUN) python -m tests.benchmarks $(ARGS)
 
 ui: .venv/.baseline  ## the tracking UI on loopback
-	@echo "open http://127.0.0.1:5000/?workflowType=machine_learning#/experiments"
+	@echo "open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	$(RUN) mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
 
 data_us: .venv/.baseline      ## US: ingest, universe, Qlib dataset (yfinance; DATA=files ...)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from quant.config_paths import PROJECT
 from quant.core.errors import QuantError
 from quant.settings import Tracking
 from quant.tracking import NullTracker, open_tracker
@@ -124,3 +125,10 @@ def test_a_kill_while_the_database_is_made_leaves_none(tmp_path):
     again = start(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=str(tmp_path / "a")))
     again.end("FINISHED")
     assert again.client.get_run(again.run_id).info.status == "FINISHED"
+
+
+def test_the_link_of_make_ui_opens_on_the_runs_of_the_first_experiment(tmp_path):
+    run = start(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=str(tmp_path / "a")))
+    run.end("FINISHED")
+    place = f"/#/experiments/{run.experiment}/runs?workflowType=machine_learning"
+    assert place in (PROJECT / "Makefile").read_text()
