@@ -147,7 +147,8 @@ def _daily_bins(
     if widest < spec.bins * spec.names_per_bin:
         raise DataError(
             f"the widest session has {widest} names but {spec.bins} calibration bins need "
-            f"{spec.names_per_bin} each: lower the number of bins or widen the universe."
+            f"{spec.names_per_bin} each: lower the number of bins "
+            "(model2.walk_forward.calibration_bins) or widen the universe."
         )
     shape = (len(kept), spec.bins)
     return _Daily(

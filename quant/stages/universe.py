@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quant.core import tables
+from quant.core.errors import DataError
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.data import universe
@@ -40,11 +41,24 @@ def rules(s: Any, region: str, indices: list[str]) -> universe.UniverseRules:
     )
 
 
+def require_members(members: Frame, counts: Frame) -> None:
+    """Raise DataError where no name was ever eligible, with what each rule left on the last day."""
+    if len(members):
+        return
+    last = counts[counts["asof"] == counts["asof"].max()] if len(counts) else counts
+    left = ", ".join(f"{r.rule} {r.count}" for r in last.itertuples(index=False)) or "no month end"
+    raise DataError(
+        f"the universe is empty on every month end; left after each rule on the last: {left}. "
+        "Check universe.index, universe.min_history and universe.min_price against the data."
+    )
+
+
 def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Reconstitute at every month end; spread over days with the industry in force."""
     spells, listings, sessions = f["index_members"], f["listings"], sessions_of(f["sessions"])
     chosen = rules(s, c.region, sorted(spells["index"].unique()))
     members, counts = universe.build(f["bars"], listings, spells, sessions, chosen)
+    require_members(members, counts)
     daily = universe.membership(members, f["industries"], sessions, c.region, listings)
     c.metrics["universe.mean_size"] = float(members.groupby("asof").size().mean())
     return {"members": members, "universe_counts": counts, "membership": daily}

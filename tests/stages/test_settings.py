@@ -2,8 +2,12 @@
 
 from datetime import date
 
+import pandas as pd
 import pytest
 
+from quant.core.errors import DataError
+from quant.core.tables import MEMBERS
+from quant.data.providers.base import empty
 from quant.settings import Config, Data, Region, Sim, Universe, Vendor
 from quant.stages import ingest, universe
 from quant.stages.ingest import market_id
@@ -48,3 +52,11 @@ def test_only_a_panel_that_an_index_was_chosen_by_is_filtered_by_it():
     assert universe.settings(asked).index == "CSI300"
     files = Config(region=cn, data=Data(provider="files", root="/x"))
     assert universe.settings(files).index == "auto"
+
+
+def test_an_empty_universe_is_said_with_what_each_rule_left():
+    counts = pd.DataFrame(
+        {"asof": pd.to_datetime(["2020-01-31"] * 2), "rule": ["known", "index"], "count": [40, 0]}
+    )
+    with pytest.raises(DataError, match="universe is empty .* known 40, index 0"):
+        universe.require_members(empty(MEMBERS), counts)
