@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quant import config as settings
+from quant import settings
 from quant.core import tables
 from quant.core.seeds import generator
 from quant.core.types import Frame
