@@ -24,7 +24,7 @@ def build(inputs: ReportInputs) -> Section:
         ),
     ]
     for row in inputs.notes.itertuples():
-        blocks.append(Text(str(row.text), "warning", str(row.topic)))
+        blocks.append(Text(str(row.text), "warning", str(row.topic).replace("_", " ")))
     return Section("answer", "Verdict", tuple(blocks))
 
 

@@ -108,5 +108,6 @@ def _notes(inputs: ReportInputs) -> Block:
     if not len(inputs.notes):
         return empty("The data provider left no notes")
     return Items(
-        "Notes on the data", tuple(f"{r.topic}: {r.text}" for r in inputs.notes.itertuples())
+        "Notes on the data",
+        tuple(f"{r.topic.replace('_', ' ')}: {r.text}" for r in inputs.notes.itertuples()),
     )
