@@ -52,6 +52,10 @@ def require_date(name: str, value: str | None) -> None:
         raise ConfigError(f"{name}={value!r} is not a date; write it as 2010-01-04.") from None
 
 
+def _ordinal(day: str) -> float:
+    return float(date.fromisoformat(day).toordinal())
+
+
 @dataclass
 class Region:
     """What a market is: its calendar, its year and its money."""
@@ -346,16 +350,79 @@ class Backtest:
 
 
 @dataclass
+class Holdout:
+    """A stretch that no choice may look at: unless `read`, the run ends before it begins."""
+
+    start: str | None = None  # first session of the hold-out; null = none is set
+    end: str | None = None  # last one; null = to the end of the data
+    read: bool = False  # evaluate it: logged, counted and shown in every report
+    refit: bool = False  # read only: go on refitting by walk-forward inside; false = frozen models
+
+    def __post_init__(self) -> None:
+        require_date("evaluation.holdout.start", self.start)
+        require_date("evaluation.holdout.end", self.end)
+        if self.start is None and (self.end or self.read or self.refit):
+            raise ConfigError(
+                "evaluation.holdout.end, read or refit without evaluation.holdout.start; "
+                "name the first session of the hold-out, for example 2018-01-02."
+            )
+        if self.start and self.end:
+            require_ordered(
+                "evaluation.holdout: start, end", *map(_ordinal, (self.start, self.end))
+            )
+        if self.refit and not self.read:
+            raise ConfigError(
+                "evaluation.holdout.refit=true without evaluation.holdout.read=true: a locked "
+                "hold-out is not there to be refitted on; set both, or neither."
+            )
+
+
+@dataclass
+class Survivorship:
+    """Delistings that the data may lack (Shumway 1997)."""
+
+    rates: list[float] = field(default_factory=lambda: [0.005, 0.01, 0.02, 0.04])  # a year
+    losses: list[float] = field(default_factory=lambda: [-0.30, -0.55])  # delisting return, decimal
+    draws: int = 200
+
+    def __post_init__(self) -> None:
+        for rate in self.rates:
+            require("evaluation.survivorship.rates", rate, 0, 1, "share of the names a year")
+        for loss in self.losses:
+            require("evaluation.survivorship.losses", loss, -1, 0, "decimal, a loss")
+        require("evaluation.survivorship.draws", self.draws, 20, 100_000, "draws")
+
+
+@dataclass
 class Evaluation:
     """Statistics of the report."""
 
     quantiles: int = 10
     bootstrap: int = 1000
     block: int = 21  # sessions
+    same_idea: float = 0.5  # correlation of active returns from which two trials are one idea
+    holdout: Holdout = field(default_factory=Holdout)
+    survivorship: Survivorship = field(default_factory=Survivorship)
 
     def __post_init__(self) -> None:
         require("evaluation.quantiles", self.quantiles, 2, 100, "buckets")
         require("evaluation.bootstrap", self.bootstrap, 0, 100_000, "draws")
+        require("evaluation.same_idea", self.same_idea, 0, 1, "correlation")
+
+
+@dataclass
+class Audit:
+    """Replay of the run without its future; decides nothing, and is no part of the config hash."""
+
+    dates: int = 3  # sessions to cut after, spread over the backtest
+    at: list[str] = field(default_factory=list)  # or these
+    tail: int = 126  # sessions of garbage after the cut
+
+    def __post_init__(self) -> None:
+        require("audit.dates", self.dates, 1, 100, "sessions")
+        require("audit.tail", self.tail, 1, 10_000, "sessions")
+        for day in self.at:
+            require_date("audit.at", day)
 
 
 @dataclass
@@ -390,6 +457,7 @@ class Paths:
     data: str = "data"
     reports: str = "reports"
     trials: str = "mlruns/trials.jsonl"
+    holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
 
 
 @dataclass
@@ -409,6 +477,7 @@ class Config:
     execution: Execution = field(default_factory=Execution)
     backtest: Backtest = field(default_factory=Backtest)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    audit: Audit = field(default_factory=Audit)
     model1: Model1 = field(default_factory=Model1)
     rl: Rl = field(default_factory=Rl)
     tracking: Tracking = field(default_factory=Tracking)

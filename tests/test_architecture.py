@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1] / "quant"
 HOUSE = (
     "main", "manual", "runlog", "stages", "tracking", "config", "settings", "config_paths",
     "governance", "reporting", "rl", "backtest", "execution", "optimizer", "costs", "risk",
-    "model1", "model2", "features", "evaluation", "data", "market", "core",
+    "model1", "model2", "features", "evaluation", "data", "market", "audit", "core",
 )  # fmt: skip
 # config knows nothing of the rooms, so that they can not know of it
 FORBIDDEN = {("model1", "model2"), ("model2", "model1")}

@@ -2,6 +2,8 @@
 
 In memory a table is a pandas frame with `datetime64[ns]` dates; on disk it is parquet with the
 schema below, rows sorted by key. `extra` admits further columns of one type (features).
+
+Every table says when its rows are known, so that the look-ahead audit covers it without being told.
 """
 
 from collections.abc import Iterable
@@ -15,15 +17,24 @@ import pyarrow.parquet as pq
 from quant.core.errors import DataError
 from quant.core.types import Frame
 
+ALWAYS = "always"  # settled before the first session that can be audited
+SUMMARY = "summary"  # of the whole window; made anew from what was known
+
 
 @dataclass(frozen=True)
 class Table:
-    """Name, schema and key of one table."""
+    """Name, schema and key of one table, and when its rows are known.
+
+    known : column with the session at whose close the row is known, or ALWAYS or SUMMARY
+    moves : columns that later sessions may still fill in (the end of a spell)
+    """
 
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
     extra: pa.DataType | None = None
+    known: str = "date"
+    moves: tuple[str, ...] = ()
 
     def check(self, frame: Frame) -> pa.Table:
         """Return `frame` as an arrow table of this schema, sorted by key.
@@ -128,10 +139,15 @@ def flags(*names: str) -> list[pa.Field]:
 
 
 def table(
-    name: str, *fields: list[pa.Field], key: tuple[str, ...], extra: pa.DataType | None = None
+    name: str,
+    *fields: list[pa.Field],
+    key: tuple[str, ...],
+    extra: pa.DataType | None = None,
+    known: str = "date",
+    moves: tuple[str, ...] = (),
 ) -> Table:
     """Build a Table from groups of fields."""
-    return Table(name, pa.schema([f for group in fields for f in group]), key, extra)
+    return Table(name, pa.schema([f for group in fields for f in group]), key, extra, known, moves)
 
 
 DAY = ("date", "symbol")
@@ -167,6 +183,8 @@ INDUSTRIES = table(
     dates("in_date", "out_date"),
     strings("industry_id", "group_id"),
     key=("symbol", "in_date"),
+    known="in_date",
+    moves=("out_date",),
 )
 # delist_date: last day on which it was listed; delist_return: decimal, null = unknown;
 # truncated: the source ends, not the company
@@ -178,12 +196,16 @@ LISTINGS = table(
     doubles("delist_return"),
     flags("truncated"),
     key=("symbol",),
+    known="list_date",
+    moves=("delist_date", "delist_return", "truncated"),
 )
 INDEX_MEMBERS = table(
     "index_members",
     strings("index", "symbol"),
     dates("in_date", "out_date"),
     key=("index", "symbol", "in_date"),
+    known="in_date",
+    moves=("out_date",),
 )
 # level of a reference index; total_return: dividends are in it
 BENCHMARK = table(
@@ -206,7 +228,7 @@ QUALITY = table(
     key=("date", "symbol", "check"),
 )
 # what every report must say about the data: simulated, survivorship, revisions
-NOTES = table("notes", strings("topic", "text"), key=("topic", "text"))
+NOTES = table("notes", strings("topic", "text"), key=("topic", "text"), known=SUMMARY)
 
 # -- universe -------------------------------------------------------------------------------
 # asof: the reconstitution session; effective: the next one; adv: median daily amount
@@ -217,10 +239,16 @@ MEMBERS = table(
     integers("rank"),
     doubles("adv", "price"),
     key=("asof", "symbol"),
+    known="asof",
 )
 # counts of every rule at every reconstitution
 UNIVERSE_COUNTS = table(
-    "universe_counts", dates("asof"), strings("rule"), integers("count"), key=("asof", "rule")
+    "universe_counts",
+    dates("asof"),
+    strings("rule"),
+    integers("count"),
+    key=("asof", "rule"),
+    known="asof",
 )
 MEMBERSHIP = table(
     "membership", dates("date"), strings("symbol", "industry_id", "group_id"), key=DAY
@@ -231,7 +259,13 @@ FEATURES = table("features", dates("date"), strings("symbol"), key=DAY, extra=pa
 # raw: residual return open(t+1) to open(t+1+h), decimal; label: its rank, standard normal;
 # end: session on which it becomes known
 LABELS = table(
-    "labels", dates("date"), strings("symbol"), doubles("raw", "label"), dates("end"), key=DAY
+    "labels",
+    dates("date"),
+    strings("symbol"),
+    doubles("raw", "label"),
+    dates("end"),
+    key=DAY,
+    known="end",
 )
 # score: unitless; alpha: expected residual return over the horizon, decimal; fold: which refit
 ALPHA = table(
@@ -244,6 +278,8 @@ FOLDS = table(
     dates("train_start", "train_end", "label_end", "predict_start", "predict_end"),
     integers("rows", "seed"),
     key=("fold", "model"),
+    known="predict_start",
+    moves=("predict_end",),
 )
 CPCV = table(
     "cpcv",
@@ -253,10 +289,12 @@ CPCV = table(
     doubles("ic", "icir", "sharpe"),
     integers("train_rows", "test_rows"),
     key=("model", "split", "path"),
+    known=ALWAYS,
 )
-# trailing out-of-sample calibration in force at each refit
+# trailing out-of-sample calibration in force at each refit; date: the session of the refit
 CALIBRATION = table(
     "calibration",
+    dates("date"),
     integers("fold", "bin"),
     doubles("score", "realised", "alpha"),
     integers("rows"),
@@ -309,16 +347,79 @@ NAV = table(
     key=("book", "date"),
 )
 
-INSTRUMENTS = table("instruments", strings("symbol"), dates("first", "last"), key=("symbol",))
+INSTRUMENTS = table(
+    "instruments",
+    strings("symbol"),
+    dates("first", "last"),
+    key=("symbol",),
+    known="first",
+    moves=("last",),
+)
 # the recorded decisions replayed in Qlib: money, and its distance from the ledger in bp of NAV
 QLIB_NAV = table("qlib_nav", dates("date"), doubles("nav", "ledger", "apart_bp"), key=("date",))
 
 # -- evaluation -----------------------------------------------------------------------------
 METRICS = table(
-    "metrics", strings("book", "metric", "unit"), doubles("value"), key=("book", "metric")
+    "metrics",
+    strings("book", "metric", "unit"),
+    doubles("value"),
+    key=("book", "metric"),
+    known=SUMMARY,
 )
-# rank IC of the score with the realised residual return, by date of the score
-IC = table("ic", dates("date"), doubles("ic", "rank_ic"), integers("n"), key=("date",))
+# rank IC of the score with the realised residual return, by date of the score; end: when known
+IC = table("ic", dates("date", "end"), doubles("ic", "rank_ic"), integers("n"), key=("date",),
+           known="end")  # fmt: skip
 # mean residual return over the horizon, bp, by score quantile (1 = lowest)
-QUANTILES = table("quantiles", integers("bucket"), doubles("mean_bp", "se_bp"), key=("bucket",))
-DECAY = table("decay", integers("lag"), doubles("rank_ic"), key=("lag",))
+QUANTILES = table(
+    "quantiles", integers("bucket"), doubles("mean_bp", "se_bp"), key=("bucket",), known=SUMMARY
+)
+DECAY = table("decay", integers("lag"), doubles("rank_ic"), key=("lag",), known=SUMMARY)
+# what the ledger of trials held when the run was evaluated, the run itself included (own);
+# cluster: trials of one number are one idea; sharpe_period: a session
+TRIALS = table(
+    "trials",
+    strings("config_hash", "name"),
+    doubles("sharpe_period"),
+    integers("n_obs", "cluster"),
+    flags("own"),
+    key=("config_hash",),
+    known=SUMMARY,
+)
+# difference of annualised Sharpe ratios, book less other, with its Ledoit-Wolf (2008) interval;
+# detectable: smallest true difference that the test finds with power 0.8
+COMPARISONS = table(
+    "comparisons",
+    strings("book", "other"),
+    doubles("difference", "se", "low", "high", "p_value", "detectable"),
+    integers("n_obs"),
+    strings("verdict"),
+    key=("book", "other"),
+    known=SUMMARY,
+)
+# what the book and its benchmark would have earned had `rate` of the names a year been delisted
+# with the return `loss` beside those that the data knows; low and high: 5 and 95 % of the draws
+SURVIVORSHIP = table(
+    "survivorship",
+    doubles("rate", "loss"),
+    doubles("ann_return", "ann_return_low", "ann_return_high"),
+    doubles("active", "active_low", "active_high"),
+    doubles("sharpe", "sharpe_low", "sharpe_high"),
+    key=("rate", "loss"),
+    known=SUMMARY,
+)
+
+# -- audit ----------------------------------------------------------------------------------
+# one row for each table replayed without the future; same: every value known at `cut` agrees;
+# the first that does not is named by symbol, day and column
+AUDIT = table(
+    "audit",
+    dates("cut"),
+    strings("how", "stage", "table"),
+    integers("rows", "values"),
+    flags("same"),
+    strings("column", "symbol"),
+    dates("day"),
+    strings("whole", "replayed"),
+    key=("cut", "how", "stage", "table"),
+    known=SUMMARY,
+)

@@ -88,7 +88,7 @@ def calibrate(
             continue
         mine = fold == number
         alpha[mine] = curve.at(quantile[mine])
-        curves.append(_table(number, curve))
+        curves.append(_table(number, rows.sessions[refit], curve))
         shrink[number] = curve.shrink
     if not curves:
         raise DataError(
@@ -167,9 +167,10 @@ def _fitted(daily: _Daily, refit: int, spec: CalibrationSpec) -> Curve | None:
     return fit_curve(daily.means[use], score, count.astype(np.int64), spec.horizon)
 
 
-def _table(fold: int, curve: Curve) -> Frame:
+def _table(fold: int, refit: np.datetime64, curve: Curve) -> Frame:
     return pd.DataFrame(
         {
+            "date": refit.astype("datetime64[ns]"),
             "fold": np.int64(fold),
             "bin": np.arange(curve.alpha.size),
             "score": curve.score,

@@ -54,6 +54,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     found |= indices(f["benchmark"], mine, periods)
     rows = traded(f["alpha"], f["labels"], mine)
     daily = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
+    daily["end"] = rows.groupby("date")["end"].max().to_numpy()
     found["alpha"] = summary.signal_numbers(daily, horizon)
     lags = summary.decay(rows[["date", "symbol", "score"]], rows[["date", "symbol", "raw"]], LAGS)
     metrics = summary.table(found)
@@ -67,11 +68,11 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
 
 
 def traded(alpha: Frame, labels: Frame, nav: Frame) -> Frame:
-    """Scores with what followed, on the sessions of the backtest: date, symbol, score, raw."""
+    """Scores with what followed, on the sessions of the backtest: date, symbol, score, raw, end."""
     first, last = nav["date"].iloc[0], nav["date"].iloc[-1]
     inside = alpha["date"].between(first, last) & alpha["alpha"].notna()
     scored = alpha.loc[inside, ["date", "symbol", "score"]]
-    return scored.merge(labels[["date", "symbol", "raw"]], on=["date", "symbol"])
+    return scored.merge(labels[["date", "symbol", "raw", "end"]], on=["date", "symbol"])
 
 
 def indices(levels: Frame, nav: Frame, periods: float) -> dict[str, dict[str, float]]:
