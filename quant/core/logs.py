@@ -5,7 +5,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -83,6 +84,22 @@ def get() -> logging.Logger:
     return logging.getLogger(LOGGER)
 
 
+_within = ""
+
+
+@contextmanager
+def aside(text: str) -> Iterator[None]:
+    """Work that is done within other work: its messages begin with `text`, and are for --debug."""
+    global _within
+    before, _within = _within, _within + text
+    try:
+        yield
+    finally:
+        _within = before
+
+
 def event(message: str, level: int = logging.INFO, **fields: object) -> None:
     """Log `message` with structured `fields` of its own."""
-    get().log(level, message, extra={"fields": fields})
+    if _within and level == logging.INFO:
+        level = logging.DEBUG
+    get().log(level, _within + message, extra={"fields": fields})

@@ -226,6 +226,7 @@ QUALITY = table(
     doubles("value"),
     strings("detail"),
     key=("date", "symbol", "check"),
+    known=SUMMARY,  # a doubtful day is judged by the days after it
 )
 # what every report must say about the data: simulated, survivorship, revisions
 NOTES = table("notes", strings("topic", "text"), key=("topic", "text"), known=SUMMARY)
@@ -409,17 +410,19 @@ SURVIVORSHIP = table(
 )
 
 # -- audit ----------------------------------------------------------------------------------
-# one row for each table replayed without the future; same: every value known at `cut` agrees;
-# the first that does not is named by symbol, day and column
+# one row for each table replayed without the future, `step` in the order of the stages; same:
+# every value known at `cut` agrees; the first that does not is named by symbol, day and column
 AUDIT = table(
     "audit",
     dates("cut"),
-    strings("how", "stage", "table"),
+    strings("how"),
+    integers("step"),
+    strings("stage", "table"),
     integers("rows", "values"),
     flags("same"),
     strings("column", "symbol"),
     dates("day"),
     strings("whole", "replayed"),
-    key=("cut", "how", "stage", "table"),
+    key=("cut", "how", "step"),
     known=SUMMARY,
 )

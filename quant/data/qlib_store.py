@@ -13,12 +13,13 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from quant.core.errors import DataError
-from quant.core.types import Dates, Frame
+from quant.core.types import Dates, Frame, Vector
 
 REGIONS = ("us", "cn")
 MARKER = "dataset.json"
@@ -97,6 +98,25 @@ def write(bars: Frame, sessions: Dates, folder: Path, region: str) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def load(folder: Path, name: str, field: str) -> tuple[int, Vector]:
+    """First session's index and the values of one field; -1 and none where it is not there.
+
+    name : of the folder, lower case
+    """
+    path = Path(folder) / "features" / name / f"{field}.day.bin"
+    if not path.exists():
+        return -1, np.empty(0, dtype="<f4")
+    raw = np.fromfile(path, dtype="<f4")
+    return int(raw[0]), raw[1:]
+
+
+def stored(folder: Path) -> Iterator[tuple[str, str, int, Vector]]:
+    """Every instrument (folder name) and field of a dataset: first session's index and values."""
+    for home in sorted(p for p in (Path(folder) / "features").iterdir() if p.is_dir()):
+        for field in FIELDS:
+            yield home.name, field, *load(folder, home.name, field)
 
 
 def check_region(folder: Path, region: str) -> None:

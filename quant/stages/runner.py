@@ -102,6 +102,7 @@ def _compute(
         scratch = Path(tempfile.mkdtemp(prefix=f".scratch-{os.getpid()}-", dir=store.root))
     except OSError as error:
         raise full_disk(error, store.root) from error
+    started = time.monotonic()
     try:
         context = Context(
             region=config.region.name,
@@ -124,7 +125,11 @@ def _compute(
             name,
             [(t, made[t.name]) for t in stage.makes],
             {f: scratch / f for f in stage.files},
-            {"parts": parts, "metrics": context.metrics},
+            {
+                "parts": parts,
+                "metrics": context.metrics,
+                "seconds": round(time.monotonic() - started, 3),
+            },
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -46,8 +46,8 @@ class Notes:
             "revisions",
             f"The vendor changed {len(changes)} values of {changes['symbol'].nunique()} names "
             f"since they were first downloaded (latest seen {changes['seen'].max()}): {what}. "
-            f"They are listed in {REVISIONS} beside the snapshot; data.vendor.on_revision=accept or "
-            "keep chooses.",
+            f"They are listed in {REVISIONS} beside the snapshot; data.vendor.on_revision=accept "
+            "or keep chooses.",
         )
 
     def require_rows(self, bars: Frame, vendor: str, start: date, end: date) -> None:
