@@ -38,7 +38,8 @@ def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | Non
     status = "FAILED"
     try:
         runlog.describe(tracker, config, facts)
-        outcomes = execute(order, config, done=lambda o: runlog.track(tracker, o))
+        runlog.hold_out(tracker, config, facts)
+        outcomes = execute(order, config, done=lambda o: runlog.done(tracker, config, facts, o))
         publish(outcomes, config.region.name, Path(config.paths.data))
         report = runlog.finish(tracker, config, facts, outcomes)
         status = "FINISHED"

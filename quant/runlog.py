@@ -1,6 +1,9 @@
 """What one run writes about itself: facts, log, tracked numbers and artifacts."""
 
+import getpass
 import json
+import logging
+import os
 import resource
 import sys
 from collections.abc import Mapping
@@ -12,8 +15,9 @@ from quant.config import config_hash, resolved
 from quant.core import git, logs, sources
 from quant.core.errors import StoreError
 from quant.core.tables import FOLDS
+from quant.governance import holdout, trials
 from quant.settings import Config
-from quant.stages.ingest import market_id
+from quant.stages import ingest
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 
@@ -74,6 +78,64 @@ def describe(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None
     tracker.text(json.dumps(resolved(config), indent=1, default=str), "config.json")
 
 
+def hold_out(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None:
+    """Write down the looks that this run takes at hold-outs, before it opens the data."""
+    own, path, visit = config.evaluation.holdout, Path(config.paths.holdout), _visit(config)
+    kinds = holdout.look(path, visit, _who(known))
+    now = holdout.status(path, visit.market, own.start, own.end, own.locked)
+    if now.start is None:
+        return
+    tracker.metrics({"holdout.reads": float(now.reads), "holdout.configs": float(now.configs)})
+    which = f"hold-out {now.start} to {now.end or 'the end'}"
+    looks = f"looks at it so far: {now.reads}, by {now.configs} configurations (in {path})"
+    if holdout.UNDECLARED in kinds:
+        logs.event(
+            "the data of this run reach into a hold-out that was declared on this market, and "
+            f"evaluation.holdout does not say so; {which}, {looks}",
+            logging.WARNING,
+        )
+    elif holdout.READ in kinds:
+        logs.event(f"{which} is READ; {looks}", logging.WARNING)
+    elif own.locked:
+        logs.event(f"{which} is locked: this run does not see it; {looks}")
+
+
+def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Outcome) -> None:
+    """One finished stage: track it; once the data are there, declare this run's hold-out.
+
+    Not before: a mistyped date that leaves no data declares nothing.
+    """
+    track(tracker, outcome)
+    if outcome.stage.name == "ingest":
+        visit = _visit(config)
+        tried = {r["config_hash"] for r in trials.read(Path(config.paths.trials))
+                 if r["market"] == visit.market}  # fmt: skip
+        holdout.declare(Path(config.paths.holdout), visit, _who(known), len(tried))
+
+
+def _who(known: Mapping[str, Any]) -> dict[str, str]:
+    said = {k: str(known[k]) for k in ("name", "config_hash", "git_sha")}
+    return {"utc": datetime.now(UTC).isoformat(), "user": _user(), **said}
+
+
+def _visit(config: Config) -> holdout.Visit:
+    own = config.evaluation.holdout
+    first, last = map(str, ingest.span(ingest.settings(config)))
+    return holdout.Visit(
+        market=ingest.market_id(config),
+        seen=holdout.Span(first, min(last, own.last_seen or last)),
+        own=holdout.Span(own.start, own.end) if own.start else None,
+        read=own.read,
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return str(os.getuid())
+
+
 def track(tracker: Tracker, outcome: Outcome) -> None:
     """Log one finished stage: its time, its numbers, its hashes, its files."""
     name = outcome.stage.name
@@ -95,7 +157,7 @@ def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[st
             "delete that folder and run again: it will be made anew."
         )
     return {
-        "market": market_id(config),
+        "market": ingest.market_id(config),
         "config_hash": known["config_hash"],
         "sharpe_period": outcome.metrics["portfolio.sharpe_period"],
         "n_obs": outcome.metrics["portfolio.n_obs"],
@@ -113,7 +175,6 @@ def finish(
     tracker: Tracker, config: Config, known: Mapping[str, Any], outcomes: list[Outcome]
 ) -> Path | None:
     """Log tables, model and report; publish the report; record the trial."""
-    from quant.governance import trials
     from quant.reporting import write
 
     report = None

@@ -5,7 +5,7 @@ for each other further down.
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from quant.core.errors import ConfigError
@@ -361,6 +361,8 @@ class Holdout:
     def __post_init__(self) -> None:
         require_date("evaluation.holdout.start", self.start)
         require_date("evaluation.holdout.end", self.end)
+        # one way to write a date: the ledger compares them
+        self.start, self.end = (d and str(date.fromisoformat(d)) for d in (self.start, self.end))
         if self.start is None and (self.end or self.read or self.refit):
             raise ConfigError(
                 "evaluation.holdout.end, read or refit without evaluation.holdout.start; "
@@ -375,6 +377,28 @@ class Holdout:
                 "evaluation.holdout.refit=true without evaluation.holdout.read=true: a locked "
                 "hold-out is not there to be refitted on; set both, or neither."
             )
+
+    @property
+    def locked(self) -> bool:
+        """A hold-out is set, and this run does not see it."""
+        return self.start is not None and not self.read
+
+    @property
+    def last_seen(self) -> str | None:
+        """Last date whose data the run may use, ISO; None = all that there is."""
+        if self.start is None or self.read:
+            return self.end
+        return str(date.fromisoformat(self.start) - timedelta(days=1))
+
+    def check_window(self, **days: str | None) -> None:
+        """Raise ConfigError where one of the backtest's dates lies behind the lock."""
+        for name, day in days.items():
+            if self.locked and self.start and day and _ordinal(day) >= _ordinal(self.start):
+                raise ConfigError(
+                    f"backtest.{name}={day} is inside the hold-out from {self.start}, which is "
+                    f"locked: move it before, or set evaluation.holdout.read=true, which is "
+                    "logged and counted."
+                )
 
 
 @dataclass
@@ -491,6 +515,7 @@ class Config:
                 f"data={self.data.provider} serves region={vendor}, not {self.region.name}; "
                 f"run with region={vendor} or choose another data source."
             )
+        self.evaluation.holdout.check_window(start=self.backtest.start, end=self.backtest.end)
         for name, what in LATER.items():
             group, key = name.split(".")
             if getattr(getattr(self, group), key):

@@ -6,7 +6,7 @@ r, r + 1, ... until the next refit. Each refit starts afresh on an expanding win
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 import numpy as np
@@ -118,19 +118,24 @@ def walk_forward(
     spec: TrainSpec,
     seed: int,
     tick: Tick = silent,
+    frozen: np.datetime64 | None = None,
 ) -> Trained:
     """Score every feature row from the first refit on, out of sample.
 
     features, labels : the tables of these names; sessions : (n_sessions,) exchange calendar
     seed             : every model's seed derives from it, the refit's number and the name
     tick             : called after every refit with (done, total)
-    Raises           : DataError where history, features or labels do not suffice
+    frozen           : no refit on or after this date; the last one before it scores what follows
+    Raises           : DataError where history, features or labels do not suffice; ConfigError where
+                       no refit is before `frozen`
     """
     rows = align(features, labels, sessions)
     first = first_prediction(labels, sessions, spec)
     folds = splits.walk_forward(
         rows.sessions, first, spec.retrain_every, spec.horizon, spec.max_train_years, min_train=1
     )
+    if frozen is not None:
+        folds = until(folds, rows.sessions, frozen)
     folds = [f for f in folds if rows.starts[f.predict_start] < rows.starts[f.predict_end + 1]]
     data = training(rows, spec.row_step, last=folds[-1].predict_start)
     plan = _Plan.of(rows, data, folds, spec)
@@ -146,6 +151,22 @@ def walk_forward(
     return Trained(
         pd.concat(parts, ignore_index=True), pd.DataFrame(records), tuple(models), tuple(empty)
     )
+
+
+def until(folds: list[splits.Fold], sessions: Dates, frozen: np.datetime64) -> list[splits.Fold]:
+    """The refits before the date `frozen`; the last of them predicts to the end.
+
+    Raises ConfigError where there is none.
+    """
+    stop = int(np.searchsorted(sessions, np.datetime64(frozen, "D")))
+    kept = [fold for fold in folds if fold.predict_start < stop]
+    if not kept:
+        raise ConfigError(
+            f"the first refit is on {sessions[folds[0].predict_start]}, not before {frozen}, from "
+            "which no model may learn; start the hold-out later, or lower "
+            "model2.walk_forward.min_train_years."
+        )
+    return [*kept[:-1], replace(kept[-1], predict_end=folds[-1].predict_end)]
 
 
 @dataclass(frozen=True)

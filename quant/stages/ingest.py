@@ -5,10 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from quant.audit import forget
 from quant.core import progress, tables
 from quant.core.errors import DataError
+from quant.core.panel import sessions_of
 from quant.core.store import digest_json
 from quant.core.types import Frame
 from quant.data import calendar, quality
@@ -23,6 +26,7 @@ def settings(config: "Config") -> dict[str, Any]:
     """The provider's own part of the settings: another provider's do not matter."""
     data = config.data
     own: dict[str, Any] = {"provider": data.provider, "start": data.start, "end": data.end}
+    own["last_seen"] = config.evaluation.holdout.last_seen
     if data.provider == "sim":
         # a market that ends today is another one tomorrow
         first, last = span(own)
@@ -98,10 +102,12 @@ def external(config: "Config") -> str:
 def market_id(config: "Config") -> str:
     """What trials are compared on: the same region and data.
 
-    A vendor's new days change nothing, and neither does another window of the same data: who looks
-    at a shorter one has tried once more. Another span of `sim` is another market.
+    A vendor's new days change nothing, and neither does another window of the same data or a
+    hold-out: who looks at a shorter one has tried once more. Another span of `sim` is another
+    market.
     """
     own, kind = settings(config), config.data.provider
+    del own["last_seen"]  # a hold-out is a part of the market that it is held out of
     if kind != "sim":
         own = {k: v for k, v in own.items() if k not in ("start", "end")}
     content = "" if kind in ("yfinance", "tushare") else external(config)
@@ -109,26 +115,50 @@ def market_id(config: "Config") -> str:
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
-    """Fetch, check, and hand on in the schemas of the tables."""
+    """Fetch, hold out, check, and hand on in the schemas of the tables."""
     source: Provider = c.private
     start, end = span(s)
     raw = source.fetch(start, end)
     if not len(raw.bars):
         raise DataError(f"{s['provider']} has no bars from {start} to {end}; widen the dates.")
-    days = raw.bars["date"]
+    made = {name: getattr(raw, name) for name in TABLES}
+    days = made["bars"]["date"]
     sessions = calendar.sessions(c.region, days.min().date(), days.max().date())
-    found = quality.check(raw.bars, raw.actions, sessions)
+    made["sessions"] = pd.DataFrame({"date": sessions.astype("datetime64[ns]")})
+    if s["last_seen"]:
+        made = held_out(made, s["last_seen"])
+    bars = made["bars"]
+    found = quality.check(bars, made["actions"], sessions_of(made["sessions"]))
     c.metrics.update(
         {
-            "data.rows": float(len(raw.bars)),
-            "data.symbols": float(raw.bars["symbol"].nunique()),
-            "data.sessions": float(sessions.size),
+            "data.rows": float(len(bars)),
+            "data.symbols": float(bars["symbol"].nunique()),
+            "data.sessions": float(len(made["sessions"])),
             "data.quality_findings": float(len(found)),
         }
     )
-    made = {name: getattr(raw, name) for name in TABLES}
-    made["sessions"] = pd.DataFrame({"date": sessions.astype("datetime64[ns]")})
     return made | {"quality": found}
+
+
+def held_out(made: Mapping[str, Frame], last_seen: str) -> dict[str, Frame]:
+    """The tables as they stood at the close of the last session up to `last_seen`, and a note.
+
+    The market is fetched, or drawn, whole, and cut afterwards: it is the same market.
+    Raises DataError where nothing is left.
+    """
+    sessions = sessions_of(made["sessions"])
+    left = int(np.searchsorted(sessions, np.datetime64(last_seen, "D"), side="right"))
+    if left == 0:
+        raise DataError(
+            f"evaluation.holdout leaves no data: they begin on {sessions[0]}, and {last_seen} is "
+            "the last day that the run may see; choose later dates for the hold-out."
+        )
+    if left == sessions.size:
+        return dict(made)
+    cut = forget(dict(made), sessions[left - 1])
+    text = f"Everything after {sessions[left - 1]} is left out of this run (evaluation.holdout)."
+    told = pd.DataFrame({"topic": ["hold-out"], "text": [text]}, dtype=object)
+    return cut | {"notes": pd.concat([made["notes"], told], ignore_index=True)}
 
 
 STAGE = Stage(

@@ -2,14 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from quant.core import logs, tables
+from quant.core.errors import ConfigError
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, cpcv, scores, train
 from quant.model2.models import LightGBM, Ridge
 from quant.stages.registry import Context, Inputs, Stage
+
+if TYPE_CHECKING:
+    from quant.settings import Config
 
 
 def specs(
@@ -48,17 +54,46 @@ def specs(
     return spec, cv, cal
 
 
+def settings(config: "Config") -> dict[str, Any]:
+    """The models' settings; a locked hold-out decides nothing here, for its data never arrive."""
+    holdout = config.evaluation.holdout
+    read = {"start": holdout.start, "refit": holdout.refit} if holdout.read else None
+    return {"model2": config.model2, "periods": config.region.periods, "holdout": read}
+
+
+def frozen(holdout: Mapping[str, Any] | None) -> np.datetime64 | None:
+    """First date on which the models are not refitted any more."""
+    if holdout is None or holdout["refit"]:
+        return None
+    return np.datetime64(holdout["start"], "D")
+
+
+def require_before(selection: np.datetime64, holdout: Mapping[str, Any] | None) -> None:
+    """Raise ConfigError where models would be chosen by labels that end in the hold-out.
+
+    selection : the session at whose close they are chosen
+    """
+    if holdout is not None and selection >= np.datetime64(holdout["start"], "D"):
+        raise ConfigError(
+            f"models are chosen at the close of {selection}, inside the hold-out from "
+            f"{holdout['start']}: let it start later, or lower model2.walk_forward.min_train_years."
+        )
+
+
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Every model's seed is logged; only walk-forward scores leave this stage."""
     spec, cv, cal = specs(s)
     features, labels, sessions = f["features"], f["labels"], sessions_of(f["sessions"])
     end = train.first_prediction(labels, sessions, spec)
+    require_before(end, s["holdout"])
     compared = cpcv.evaluate(features, labels, sessions, spec, cv, end, c.seed)
     chosen = cpcv.select(compared)
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
     spec = dataclasses.replace(spec, models=tuple(used))
-    trained = train.walk_forward(features, labels, sessions, spec, c.seed, c.tick("walk-forward"))
+    trained = train.walk_forward(
+        features, labels, sessions, spec, c.seed, c.tick("walk-forward"), frozen(s["holdout"])
+    )
     if trained.empty_features:
         names = sorted({name for _, name in trained.empty_features})
         logs.event(
@@ -82,7 +117,7 @@ STAGE = Stage(
     needs=(tables.FEATURES, tables.LABELS, tables.SESSIONS, tables.MEMBERSHIP),
     makes=(tables.ALPHA, tables.FOLDS, tables.CPCV, tables.CALIBRATION),
     files=("models",),
-    settings=lambda c: {"model2": c.model2, "periods": c.region.periods},
+    settings=settings,
     run=run,
     module=__name__,
 )
