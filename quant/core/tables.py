@@ -397,15 +397,19 @@ COMPARISONS = table(
     key=("book", "other"),
     known=SUMMARY,
 )
-# what the book and its benchmark would have earned had `rate` of the names a year been delisted
-# with the return `loss` beside those that the data knows; low and high: 5 and 95 % of the draws
+# what the book would have earned had `rate` of the names a year been delisted with the return
+# `loss` (decimal) beside those that the data knows; hazard: which names it strikes; active: ann.
+# return over the benchmark's, which is struck too; low and high: 5 and 95 % of the draws;
+# break_even: rate at which the active return is nil, null where no rate takes it
 SURVIVORSHIP = table(
     "survivorship",
+    strings("hazard"),
     doubles("rate", "loss"),
     doubles("ann_return", "ann_return_low", "ann_return_high"),
     doubles("active", "active_low", "active_high"),
     doubles("sharpe", "sharpe_low", "sharpe_high"),
-    key=("rate", "loss"),
+    doubles("break_even"),
+    key=("hazard", "rate", "loss"),
     known=SUMMARY,
 )
 
