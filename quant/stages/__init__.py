@@ -19,6 +19,7 @@ CATALOGUE = {
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
     "qlib": "the recorded decisions replayed in Qlib, and how far the two agree",
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
+    "stress": "what delistings that the data lack would take",
     "report": "one self-contained HTML page",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
 }
