@@ -58,13 +58,19 @@ def test_a_hazard_that_is_alike_for_all_costs_rate_times_loss_times_what_is_inve
     assert told["active"] - books.active == pytest.approx(-0.02 * 0.3 * (0.9 - 0.8))
 
 
-@pytest.mark.parametrize("hazard", [uniform, losers])
+def first_days(past: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """A hazard that comes with the book's worst days."""
+    return np.where(np.arange(DAYS)[:, None] < 50, 10.0, 0.0) * member
+
+
+@pytest.mark.parametrize("hazard", [uniform, losers, first_days])
 def test_the_draws_are_those_of_a_coin_for_every_name_and_day(hazard):
     """Against a simulation that knows no shortcut: a count for every cell, returns, statistics."""
     books, past, member = market()
     rng, told = generator(3, "coins"), []
     # unequal weights and many losses, or else the draws would repeat a few values
     books = replace(books, held=books.held * rng.uniform(0.2, 1.8, books.held.shape))
+    books.book[:50] -= 0.03
     danger, rate, loss, draws = hazard(past, member), 0.6, -0.4, 600
     row = one(books, danger, rate, loss, draws=4000)
     for _ in range(draws):
@@ -124,7 +130,8 @@ def test_the_hazard_of_losers_strikes_the_fifth_that_lost_most_and_the_rate_stay
     assert struck[0][member[0]].mean() == struck[1].mean() == pytest.approx(1.0)
     assert not struck[2].any()
     past[1, 9], member[1, 9] = -5.0, False  # held, no member any more, and a loser all the same
-    assert losers(past, member)[1, 9] > 0
+    struck = losers(past, member)[1]
+    assert struck[9] > 0 and struck[member[1]].mean() == pytest.approx(1.0)
 
 
 def test_at_the_break_even_rate_the_active_return_is_nil():
