@@ -4,17 +4,23 @@ The same small market runs locked, read, and read with refits: up to the hold-ou
 same to the last bit.
 """
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from quant import audit, settings
+from quant.config_paths import PROJECT
 from quant.core.errors import ConfigError, DataError
 from quant.core.tables import ALWAYS, SUMMARY
 from quant.data.providers.sim import Sim
+from quant.governance import holdout
 from quant.stages import ingest, model2
 from quant.stages.registry import Context
 from tests.pipeline import SPANS, STAGES, through, tiny
@@ -179,3 +185,45 @@ def test_the_market_is_drawn_whole():
     short = Sim("us", 42, NAMES, 0.2).fetch(first, date(2013, 4, 30)).bars
     whole = Sim("us", 42, NAMES, 0.2).fetch(first, last).bars
     assert not short.equals(whole[whole["date"] <= "2013-04-30"].reset_index(drop=True))
+
+
+SMALL = ("tracking=none", "data.start=2012-01-03", "data.end=2013-12-31", "data.sim.n_names=20")
+OWN = "evaluation.holdout.start=2013-07-01"
+
+
+def quant(folder: Path, *words: str) -> str:
+    """What the entrypoint tells."""
+    done = subprocess.run(
+        [sys.executable, "-m", "quant.main", "stage=universe", *SMALL, *words],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_every_look_is_logged_before_the_data_are_opened(tmp_path):
+    ledger = tmp_path / "mlruns" / "holdout.jsonl"
+
+    def kinds() -> list[str]:
+        return [row["kind"] for row in holdout.read(ledger)]
+
+    quant(tmp_path)  # nobody has declared anything yet
+    assert kinds() == []
+    assert "leaves no data" in quant(tmp_path, "evaluation.holdout.start=2003-07-01")
+    assert kinds() == []  # nor has a mistyped date
+    assert "2013-07-01 to the end is locked" in quant(tmp_path, OWN)
+    assert kinds() == ["declare"]
+    quant(tmp_path, OWN)
+    assert kinds() == ["declare"]
+    read = (OWN, "evaluation.holdout.read=true")
+    assert "is READ; looks at it so far: 1, by 1 conf" in quant(tmp_path, *read)
+    # a run that finds everything stored shows the numbers again
+    assert "looks at it so far: 2, by 1 conf" in quant(tmp_path, *read)
+    # and one that fails may have shown them
+    failed = quant(tmp_path, *read, "universe.min_price=1000000")
+    assert "error: " in failed and "looks at it so far: 3, by 2 conf" in failed
+    assert "and evaluation.holdout does not say so" in quant(tmp_path)
+    assert kinds() == ["declare", "read", "read", "read", "undeclared"]
+    rows = holdout.read(ledger)
+    assert len({row["market"] for row in rows}) == 1
+    assert all(row["utc"] and row["user"] and row["git_sha"] for row in rows)
