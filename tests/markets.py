@@ -17,7 +17,7 @@ from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.data.providers.sim import Sim
 from quant.evaluation import signal, summary
-from quant.stages import backtest, evaluate, features, model2, universe
+from quant.stages import backtest, features, model2, universe
 from quant.stages.registry import Stage
 from tests.pipeline import Frames, through
 
@@ -42,7 +42,7 @@ def small(region: str = "us", horizon: int = 21) -> settings.Config:
             boost=settings.Boost(rounds=20, min_data=50, cpcv_rounds=10),
         ),
         optimizer=settings.Optimizer(
-            name_max=0.1, turnover=settings.Turnover(0.3), rebalance_every=5
+            name_max=0.1, turnover=settings.Turnover(1.0), rebalance_every=21
         ),
     )
 
@@ -136,12 +136,23 @@ def net(nav: Frame) -> Vector:
     return mine - beta * market
 
 
-def daily_ic(frames: Frames, labels: Frame | None = None) -> Frame:
-    """Correlation of score and residual return on every traded session: date, ic, rank_ic."""
-    real = frames["labels"] if labels is None else labels
-    portfolio = frames["nav"][frames["nav"]["book"] == "portfolio"].sort_values("date")
-    rows = evaluate.traded(frames["alpha"], real, portfolio)
+def daily_ic(alpha: Frame, labels: Frame) -> Frame:
+    """Correlation of score and residual return on every session with alphas: date, ic, rank_ic."""
+    keys = ["date", "symbol"]
+    scored = alpha.loc[alpha["alpha"].notna(), [*keys, "score"]]
+    rows = scored.merge(labels[[*keys, "raw"]], on=keys)
     return signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
+
+
+def apart(daily: Frame, horizon: int) -> Vector:
+    """(n,) the IC of every `horizon` + 1 st session: their labels have no session in common."""
+    return daily["ic"].dropna().to_numpy()[:: horizon + 1]
+
+
+def peeking(features: Frame) -> Frame:
+    """Features of the session after: a leak of one day."""
+    names = features.columns.drop(["date", "symbol"])
+    return features.assign(**features.groupby("symbol")[list(names)].shift(-1))
 
 
 def shuffled(

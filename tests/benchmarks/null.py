@@ -37,6 +37,7 @@ from tests.test_config import composed
 
 Rows = dict[str, dict]  # setting -> what was found
 Trial = tuple[tuple[str, ...], tuple[str, ...], int]
+Task = tuple[settings.Config, Frames]
 ALL = tuple(dict.fromkeys(row.family for row in PRODUCERS))
 BOTH = ("ridge", "lightgbm")
 # what a researcher would try in turn: feature families, models, horizon; the first is the run
@@ -70,39 +71,39 @@ def run(config: settings.Config, frames: Frames, seed: int, labels: Frame | None
     asis, horizon = frames["alpha"], config.model2.label.horizon
     bets = markets.unshrunk(asis, frames["membership"], horizon)
     dear, tamed = replace(free, costs=config.costs), replace(free, optimizer=config.optimizer)
-    out = {}
+    real = frames["labels"] if labels is None else labels
+    out: Rows = {}
     for name, how, alpha in (
         (AS_IS, free, asis), (BETS, free, bets), (COSTS, dear, bets), (TARGET, tamed, asis)
     ):  # fmt: skip
-        made, year = markets.book(how, frames, alpha), np.sqrt(config.region.periods)
-        found = judged(made)
+        found, year = judged(markets.book(how, frames, alpha)), np.sqrt(config.region.periods)
         out[name] = {"shape": found, "sharpe": found.sharpe * year, "psr": metrics.psr(found)}
-        if how is free:  # the IC is that of the scores, whatever is made of them
-            out[name]["ic"] = float(markets.daily_ic(made, labels)["ic"].mean())
         if name != COSTS:  # alphas drawn anew every day cost more than any book's
             control = judged(markets.book(how, frames, markets.permuted(alpha, seed)))
             out[name]["control"] = control.sharpe * year
+    # the IC is that of the scores, whatever is made of them
+    out[AS_IS]["ic"] = out[BETS]["ic"] = float(markets.daily_ic(asis, real)["ic"].mean())
     return out
 
 
-def reduced(seed: int, alpha_ic: float = 0.0, trials: Sequence[Trial] = TRIALS) -> Rows:
+def trial(given: Frames, families: Sequence[str], models: Sequence[str], horizon: int) -> Task:
+    """Settings and tables, up to the labels, of one thing to try on a reduced market."""
+    config = markets.small("us", horizon)
+    config.model2.models = list(models)
+    frames = markets.prepared(config, given)
+    keep = [row.name for row in PRODUCERS if row.family in families]
+    return config, frames | {"features": frames["features"][["date", "symbol", *keep]]}
+
+
+def reduced(seed: int) -> Rows:
     """One market of 60 names and four years: the run, its controls, the best of the trials."""
-    given, _ = markets.drawn("us", NAMES, alpha_ic, seed)
-    tried: dict[str, list[metrics.Shape]] = {AS_IS: [], BETS: []}
-    rows: Rows = {}
-    for families, models, horizon in trials:
-        config = markets.small("us", horizon)
-        config.model2.models = list(models)
-        frames = markets.prepared(config, given)
-        keep = [row.name for row in PRODUCERS if row.family in families]
-        frames["features"] = frames["features"][["date", "symbol", *keep]]
-        if not rows:
-            rows = run(config, frames, seed)
-            for name, shapes in tried.items():
-                shapes.append(rows[name]["shape"])
-            continue
+    given, _ = markets.drawn("us", NAMES, 0.0, seed)
+    rows = run(*trial(given, *TRIALS[0]), seed)
+    tried = {name: [rows[name]["shape"]] for name in (AS_IS, BETS)}
+    for one in TRIALS[1:]:
+        config, frames = trial(given, *one)
         frames, free = markets.modelled(config, frames), markets.unhindered(config)
-        bets = markets.unshrunk(frames["alpha"], frames["membership"], horizon)
+        bets = markets.unshrunk(frames["alpha"], frames["membership"], config.model2.label.horizon)
         for name, alpha in ((AS_IS, frames["alpha"]), (BETS, bets)):
             tried[name].append(judged(markets.book(free, frames, alpha)))
     for name, shapes in tried.items():
