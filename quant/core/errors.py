@@ -39,6 +39,10 @@ class ReportError(QuantError):
     """A report could not be rendered or would overwrite another."""
 
 
+class LookAheadError(QuantError):
+    """Something dated t changed with what came after t."""
+
+
 def refused(error: OSError) -> str:
     """One sentence about what the operating system would not do, and what to do next."""
     path = error.filename or "the run's files"

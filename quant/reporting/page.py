@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from quant.reporting.blocks import Section
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.sections import SECTIONS
 
@@ -39,16 +42,39 @@ def policy(css: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def render(inputs: ReportInputs) -> str:
-    """Return the whole page. The same inputs give the same bytes."""
+@dataclass(frozen=True)
+class Head:
+    """What stands above and below the sections of any page.
+
+    kicker : the line over the title, part by part; footer : what identifies the page
+    """
+
+    title: str
+    kicker: tuple[str, ...]
+    footer: tuple[str, ...]
+    simulated: bool
+
+
+def layout(head: Head, sections: Sequence[Section]) -> str:
+    """Return a whole page; its first section is the first screen and has no number."""
     css = style()
     return (
         environment()
         .get_template("page.html.j2")
-        .render(
-            meta=inputs.meta,
-            sections=[build(inputs) for build in SECTIONS],
-            style=Markup(css),
-            policy=policy(css),
-        )
+        .render(head=head, sections=sections, style=Markup(css), policy=policy(css))
     )
+
+
+def render(inputs: ReportInputs) -> str:
+    """Return the report of a run. The same inputs give the same bytes."""
+    meta = inputs.meta
+    head = Head(
+        title=meta.title,
+        kicker=(
+            f"{meta.region.upper()} equities", meta.sprint, f"{meta.start} to {meta.end}",
+            f"data: {meta.provider}",
+        ),
+        footer=(meta.git_sha, meta.config_hash, meta.run_id, f"started {meta.started}"),
+        simulated=meta.simulated,
+    )  # fmt: skip
+    return layout(head, [build(inputs) for build in SECTIONS])

@@ -13,8 +13,8 @@ POINTER = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="refresh" content="0; url={name}">
-<title>Newest report</title></head>
-<body><p>The newest report of this folder: <a href="{name}">{name}</a></p></body></html>
+<title>Newest {kind}</title></head>
+<body><p>The newest {kind} of this folder: <a href="{name}">{name}</a></p></body></html>
 """
 
 
@@ -23,9 +23,12 @@ def folder_name(sprint: str, region: str) -> str:
     return f"sprint{sprint.lower().removeprefix('sprint').removeprefix('s')}_{region.upper()}"
 
 
-def write(html: str, folder: Path, sha: str, config_hash: str, run_id: str) -> Path:
+def write(
+    html: str, folder: Path, sha: str, config_hash: str, run_id: str, kind: str = "report"
+) -> Path:
     """Write `html` as report-<sha>-<config_hash>-<run_id>.html and point report.html at it.
 
+    kind   : first word of the name, and name of the pointer
     Raises ReportError where that report exists, where a part can not stand in a file name,
     where the page is too large, or where the disk refuses; nothing is overwritten, and a page
     that could not be written in full does not stay.
@@ -42,11 +45,11 @@ def write(html: str, folder: Path, sha: str, config_hash: str, run_id: str) -> P
             f"the report has {len(data):,} bytes but at most {LIMIT:,} are allowed; "
             "shorten the window or the tables."
         )
-    path = Path(folder) / f"report-{sha}-{config_hash}-{run_id}.html"
+    path = Path(folder) / f"{kind}-{sha}-{config_hash}-{run_id}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _create(path, data)
-        _point(path)
+        _point(path, kind)
     except FileExistsError as error:
         if not path.exists():
             raise ReportError(
@@ -76,7 +79,7 @@ def _create(path: Path, data: bytes) -> None:
     path.chmod(0o444)
 
 
-def _point(path: Path) -> None:
+def _point(path: Path, kind: str) -> None:
     draft = path.with_name(f".{path.name}.pointer")
-    draft.write_text(POINTER.format(name=escape(path.name)), encoding="utf-8")
-    os.replace(draft, path.with_name("report.html"))
+    draft.write_text(POINTER.format(name=escape(path.name), kind=kind), encoding="utf-8")
+    os.replace(draft, path.with_name(f"{kind}.html"))

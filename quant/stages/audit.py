@@ -18,16 +18,16 @@ import numpy as np
 import pandas as pd
 
 from quant import audit
-from quant.core import git, logs, tables
+from quant.core import logs, tables
 from quant.core.errors import DataError
 from quant.core.store import Result
 from quant.core.types import Frame
+from quant.reporting.audit import sentence
 from quant.stages import CATALOGUE, audit_files
-from quant.stages.ingest import market_id
-from quant.stages.registry import Context, Inputs, Stage, no_digest, nothing
+from quant.stages.registry import Context, Inputs, Stage, nothing
 
 if TYPE_CHECKING:
-    from quant.settings import Config
+    from quant.settings import Audit, Config
 
 HOW = {"cut": audit.forget, "garbled": audit.garble}
 # the page of the run is drawn from tables that are compared; the audit does not audit itself
@@ -40,20 +40,7 @@ AFTER = [s for s in REPLAYED if s.name != "ingest"]
 MAKER = {table.name: stage for stage in REPLAYED for table in stage.makes}
 
 
-def settings(config: "Config") -> dict[str, Any]:
-    """Where to cut, and what the page prints."""
-    from quant.config import config_hash
-
-    return {
-        "audit": config.audit,
-        "git_sha": git.sha(),
-        "config_hash": config_hash(config),
-        "provider": config.data.provider,
-        "market": market_id(config),
-    }
-
-
-def cuts(wanted: Any, sessions: np.ndarray) -> list[np.datetime64]:
+def cuts(wanted: "Audit", sessions: np.ndarray) -> list[np.datetime64]:
     """Sessions to cut after: those named, or `dates` of them spread evenly over the backtest.
 
     sessions : of the backtest, ascending
@@ -104,14 +91,14 @@ class Replay:
         )
 
 
-def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
+def run(s: "Audit", f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Replay at every cut; the first difference is that of the earliest stage."""
     config: Config = c.private
     nav = f["nav"]
     days = nav.loc[nav["book"] == "portfolio", "date"].to_numpy()
     rows: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
-    chosen = cuts(s["audit"], days)
+    chosen = cuts(s, days)
     tick = c.tick("audit")
     for number, cut in enumerate(chosen):
         for how in HOW:
@@ -125,13 +112,13 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     made = pd.DataFrame(rows)
     made["day"] = made["day"].astype("datetime64[ns]")
     own = _seconds(f)
-    _publish(s, c, made, seconds, own)
     c.metrics.update(
         {
             "audit.dates": float(len(chosen)),
             "audit.values": float(made["values"].sum()),
             "audit.differences": float((~made["same"]).sum()),
-            "audit.seconds": sum(seconds.values()),
+            "audit.run_seconds": own,
+            **{f"audit.seconds.{name}": spent for name, spent in seconds.items()},
             "audit.times_the_run": sum(seconds.values()) / own if own else 0.0,
         }
     )
@@ -145,18 +132,6 @@ def _said(rows: list[dict[str, Any]], cut: np.datetime64, how: str) -> str:
     if not different:
         return f"{what}, all the same"
     return f"{what}; {len(different)} tables differ. First: {sentence(different[0])}"
-
-
-def sentence(row: Mapping[str, Any]) -> str:
-    """Where a replay first differs, in words."""
-    place = [f"stage {row['stage']}", f"table {row['table']}"]
-    place += [f"column {row['column']}"] * bool(row["column"])
-    place += [f"symbol {row['symbol']}"] * bool(row["symbol"])
-    place += [] if pd.isna(row["day"]) else [f"on {pd.Timestamp(row['day']):%Y-%m-%d}"]
-    return (
-        f"{', '.join(place)}: {row['whole']} in the run, {row['replayed']} where the data are "
-        f"{row['how']} after {pd.Timestamp(row['cut']):%Y-%m-%d}"
-    )
 
 
 def _replayed(
@@ -249,20 +224,12 @@ def _seconds(f: Inputs) -> float:
     return sum(spent.values())
 
 
-def _publish(
-    s: Mapping[str, Any], c: Context, made: Frame, seconds: Mapping[str, float], own: float
-) -> None:
-    (c.scratch / "audit.html").write_text("later")
-
-
 STAGE = Stage(
     "audit",
     needs=tuple(table for stage in REPLAYED for table in stage.makes),
     makes=(tables.AUDIT,),
-    files=("audit.html",),
-    settings=settings,
+    settings=lambda config: config.audit,
     private=lambda config: config,
-    external=no_digest,
     run=run,
     module=__name__,
 )

@@ -10,6 +10,7 @@ import yaml
 from quant import settings
 from quant.config_paths import CONF
 from quant.core.errors import DataError
+from quant.reporting.audit import sentence
 from quant.stages import audit, audit_files, load, universe
 from quant.stages import features as stage_features
 from quant.stages.registry import plan
@@ -112,7 +113,7 @@ def test_a_leak_is_named_by_stage_table_column_symbol_and_day(tmp_path, monkeypa
     assert (first["stage"], first["table"], first["column"]) == ("features", "features", "ret_5d")
     assert first["symbol"] and first["day"] <= first["cut"]
     assert (first["cut"] - first["day"]).days < 12
-    said = audit.sentence(first)
+    said = sentence(first)
     assert "column ret_5d" in said and first["symbol"] in said
 
 

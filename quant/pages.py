@@ -1,0 +1,95 @@
+"""From stored results to the pages people open: the report of a run, and the page of its audit."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from quant.core import logs
+from quant.core.errors import LookAheadError
+from quant.core.tables import AUDIT
+from quant.governance import holdout
+from quant.reporting import audit, write
+from quant.settings import Config
+from quant.stages.audit_files import left_out
+from quant.stages.ingest import market_id
+from quant.stages.runner import Outcome
+
+Facts = Mapping[str, Any]
+SECONDS = "audit.seconds."
+
+
+def report(config: Config, known: Facts, outcome: Outcome) -> str:
+    """The report as stage report rendered it."""
+    return outcome.result.path("report.html").read_text()
+
+
+def audited(config: Config, known: Facts, outcome: Outcome) -> str:
+    """The audit's page, with what the ledger of the hold-out says now."""
+    own, provider = config.evaluation.holdout, config.data.provider
+    looks = holdout.status(
+        Path(config.paths.holdout), market_id(config), own.start, own.end, own.locked
+    )
+    spent = outcome.metrics
+    page = audit.AuditInputs(
+        title=f"{config.region.name.upper()} equity, look-ahead audit",
+        region=config.region.name,
+        git_sha=known["git_sha"],
+        config_hash=known["config_hash"],
+        command=logs.redact(known["command"]),
+        simulated=provider == "sim",
+        rows=outcome.result.read(AUDIT),
+        seconds={k.removeprefix(SECONDS): v for k, v in spent.items() if k.startswith(SECONDS)},
+        run_seconds=spent["audit.run_seconds"],
+        holdout=(_told(looks),),
+        reads=looks.rows,
+        left_out=left_out(provider),
+    )
+    return audit.render(page)
+
+
+def _told(looks: holdout.Status) -> str:
+    """One sentence on the hold-out."""
+    if looks.start is None:
+        return (
+            "No hold-out was ever declared on this market. evaluation.holdout.start=<date> locks "
+            "one: no run sees it unless it says so, and who does is written down."
+        )
+    state = "locked: this run does not see it" if looks.locked else "open to this run"
+    before = f" Before it was declared, {looks.before} configurations had been tried here."
+    return (
+        f"The hold-out from {looks.start} to {looks.end or 'the end of the data'} is {state}. It "
+        f"was looked at {looks.reads} times, by {looks.configs} configurations."
+        + before
+        * bool(looks.before)
+    )
+
+
+# stage -> first word of the page's file name, and how the page is made
+PAGES: dict[str, tuple[str, Callable[[Config, Facts, Outcome], str]]] = {
+    "report": ("report", report),
+    "audit": ("audit", audited),
+}
+
+
+def publish(config: Config, known: Facts, outcome: Outcome, run_id: str) -> Path | None:
+    """Write the page of a stage that has one, under a name of its own; return its path."""
+    if outcome.stage.name not in PAGES:
+        return None
+    kind, make = PAGES[outcome.stage.name]
+    place = Path(config.paths.reports) / write.folder_name(config.sprint, config.region.name)
+    html = make(config, known, outcome)
+    path = write.write(html, place, known["git_sha"], known["config_hash"], run_id, kind)
+    logs.event(f"{kind}: {path}", **{kind: str(path)})
+    return path
+
+
+def refuse_look_ahead(outcomes: list[Outcome]) -> None:
+    """Raise LookAheadError where an audit found a difference; everything is stored by then."""
+    for outcome in outcomes:
+        if outcome.stage.name == "audit" and outcome.metrics["audit.differences"]:
+            rows = outcome.result.read(AUDIT)
+            first = rows[~rows["same"]].iloc[0]
+            raise LookAheadError(
+                f"{audit.sentence(first)}. What is dated up to a session must not know what came "
+                "later: correct that stage and run the audit again; its page lists every table."
+            )
