@@ -1,0 +1,82 @@
+"""Checks beside the replay: rules that a clean run obeys; each returns its first fault or ""."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from quant.core.panel import sessions_of
+from quant.core.types import Frame
+from quant.evaluation import splits
+from quant.model2 import train
+from quant.model2.design import align, training
+from quant.stages import model2
+from tests.leaks.markets import Market
+from tests.pipeline import Frames
+
+Check = Callable[[Market, Frames], str]
+
+
+def purged(m: Market, f: Frames) -> str:
+    """No label of a training row of cross-validation overlaps the labels of a test block."""
+    spec, cv, _ = model2.specs(model2.STAGE.settings(m.config))
+    sessions = sessions_of(f["sessions"])
+    rows = align(f["features"], f["labels"], sessions)
+    end = train.first_prediction(f["labels"], sessions, spec)
+    data = training(rows, spec.row_step, int(np.searchsorted(sessions, end)))
+    for number, part in enumerate(
+        splits.cpcv(data.session, data.end, cv.groups, cv.test_groups, cv.embargo)
+    ):
+        for block in part.groups:
+            opens, closes = data.session[block].min(), data.end[block].max()
+            near = (data.end[part.train] >= opens) & (
+                data.session[part.train] <= closes + cv.embargo
+            )
+            if near.any():
+                row = data.session[part.train[np.argmax(near)]]
+                return f"split {number} trains on {sessions[row]}, tested from {sessions[opens]}"
+    return ""
+
+
+def fills_at_the_open(m: Market, f: Frames) -> str:
+    """Every trade has the open of its session for a price."""
+    rows = _trades(f)
+    wrong = rows[(rows["shares"] != 0) & ~(rows["price"] == rows["open"])]
+    if not len(wrong):
+        return ""
+    one = wrong.iloc[0]
+    return f"{_at(one)} traded at {one['price']:g}, the open was {one['open']:g}"
+
+
+def unfilled_for_a_cause(m: Market, f: Frames) -> str:
+    """A suspended name has no bar, one at its limit opens there, and only buys lack cash."""
+    rows = _trades(f)
+    cause = rows["reason"]
+    excused = np.select(
+        [cause == "", cause == "suspended", cause == "limit up", cause == "limit down"],
+        [True, rows["open"].isna(), rows["open"] >= rows["limit_up"] * (1 - 1e-6),
+         rows["open"] <= rows["limit_down"] * (1 + 1e-6)],
+        (cause == "cash") & (rows["ordered"] > 0),
+    )  # fmt: skip
+    if excused.all():
+        return ""
+    one = rows[~excused].iloc[0]
+    return f"{_at(one)} not traded as {one['reason']}, but it opened at {one['open']:g}"
+
+
+def _trades(f: Frames) -> Frame:
+    """Fills beside the bar of their session, without those that a delisting makes."""
+    fills = f["fills"][~f["fills"]["reason"].isin(["delisted", "source ended"])]
+    bars = f["bars"][["date", "symbol", "open", "limit_up", "limit_down"]]
+    return fills.merge(bars, on=["date", "symbol"], how="left")
+
+
+def _at(row: pd.Series) -> str:
+    return f"{row['symbol']} {row['date']:%Y-%m-%d}"
+
+
+CHECKS: dict[str, Check] = {
+    "purged": purged,
+    "fills at the open": fills_at_the_open,
+    "unfilled for a cause": unfilled_for_a_cause,
+}

@@ -1,0 +1,151 @@
+"""The markets of the catalogue: without any alpha, each with the events that its leaks live on."""
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+
+from quant import settings
+from quant.market import world
+from quant.market.region import region
+from tests.pipeline import Frames, ingested, tiny
+
+US = (date(2010, 1, 4), date(2014, 12, 31))
+CN = (date(2011, 1, 4), date(2014, 6, 30))
+# neither month ends nor refits, and not a whole number of months apart
+US_CUTS = ("2013-10-16", "2012-11-29", "2014-07-08")
+CN_CUTS = ("2013-10-16", "2012-11-29", "2014-03-05")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a market is made.
+
+    cuts   : sessions to cut after
+    change : what its dynamics have of their own, as in quant.market.region
+    events : what happens to the tables afterwards
+    config : settings by dotted name that differ from tests.pipeline.tiny
+    """
+
+    region: str
+    span: tuple[date, date]
+    cuts: tuple[str, ...]
+    names: int = 150
+    size: int = 50
+    alpha_ic: float = 0.0
+    seed: int = 42
+    change: dict[str, float] = field(default_factory=dict)
+    events: Callable[[Frames], Frames] = lambda frames: frames
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def growth(frames: Frames) -> pd.Series:
+    """Adjusted last price over first, by name."""
+    bars = frames["bars"]
+    level = (bars["close"] * bars["factor"]).groupby(bars["symbol"])
+    return level.last() / level.first()
+
+
+def penny(frames: Frames) -> Frames:
+    """Half of the names trade below the minimum price; the better half of these is merged late."""
+    gain = growth(frames)
+    cheap = gain.iloc[::2]
+    bars = frames["bars"].copy()
+    low, merged = (
+        bars["symbol"].isin(cheap.index),
+        bars["symbol"].isin(cheap.index[cheap > cheap.median()]),
+    )
+    scale = np.where(low, 0.04, 1.0)
+    late = (merged & (bars["date"] > pd.Timestamp("2014-11-03"))).to_numpy()
+    for name in ("open", "high", "low", "close", "pre_close"):
+        bars[name] *= scale * np.where(late, 10.0, 1.0)
+    bars["factor"] /= np.where(late, 10.0, 1.0)
+    bars["volume"] /= scale * np.where(late, 10.0, 1.0)
+    return {**frames, "bars": bars}
+
+
+def reclassified(frames: Frames) -> Frames:
+    """The best fifth of every industry belongs to the next one from a late day on."""
+    spells, day = frames["industries"], pd.Timestamp("2014-11-03")
+    gain = spells["symbol"].map(growth(frames))
+    best = gain.groupby(spells["industry_id"]).rank(pct=True) > 0.8
+    ids = np.unique(spells["industry_id"])
+    after = dict(zip(ids, np.roll(ids, 1), strict=True))
+    moved = spells[best].assign(in_date=day, industry_id=spells["industry_id"].map(after))
+    stay = spells.assign(out_date=spells["out_date"].where(~best, day - pd.Timedelta(days=1)))
+    both = pd.concat([stay, moved]).sort_values(["symbol", "in_date"], ignore_index=True)
+    return {**frames, "industries": both.astype({"out_date": "datetime64[ns]"})}
+
+
+SPECS = {
+    "us": Spec("us", US, US_CUTS),
+    # half of the names fail within the five years, and lose most of their value then
+    "us failing": Spec(
+        "us",
+        US,
+        US_CUTS,
+        names=200,
+        change={"idio_vol": 0.5, "failure": 6.0 / 252, "failure_return": -0.6},
+    ),
+    # cheap names that come back are merged one for ten in the end
+    "us penny": Spec("us", US, US_CUTS, names=100, events=penny),
+    # winners are moved to another industry in the end
+    "us revised": Spec("us", US, US_CUTS, events=reclassified),
+    # refits are frequent, and what they learn from is short
+    "us short": Spec(
+        "us",
+        US,
+        US_CUTS,
+        config={
+            "model2.walk_forward.retrain_every": 21,
+            "model2.walk_forward.row_step": 5,
+            "model2.walk_forward.max_train_years": 0.8,
+        },
+    ),
+    "us ridge": Spec("us", US, US_CUTS, config={"model2.models": ["ridge"]}),
+    "us alpha": Spec("us", US, US_CUTS, alpha_ic=0.3),
+    # stamp duty was halved on 2023-08-28
+    "cn fees": Spec(
+        "cn",
+        (date(2020, 1, 2), date(2024, 6, 28)),
+        ("2023-03-16", "2022-11-29", "2023-05-10"),
+        alpha_ic=0.3,
+    ),
+    "cn": Spec("cn", CN, CN_CUTS),
+}
+
+
+@dataclass(frozen=True)
+class Market:
+    """Settings, the tables of ingest, and the sessions to cut after."""
+
+    config: settings.Config
+    frames: Frames
+    cuts: tuple[np.datetime64, ...]
+
+
+@cache
+def market(name: str) -> Market:
+    """The market `name`, simulated once a process."""
+    spec = SPECS[name]
+    place = dataclasses.replace(region(spec.region), **spec.change)
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(world, "region", lambda _: place))
+        frames = ingested(spec.region, spec.names, spec.alpha_ic, spec.seed, spec.span)
+    frames = spec.events(frames)
+    config = tiny(spec.region)
+    config.universe.size = spec.size
+    for key, value in spec.config.items():
+        *path, last = key.split(".")
+        part = config
+        for step in path:
+            part = getattr(part, step)
+        setattr(part, last, value)
+    return Market(config, frames, tuple(pd.Timestamp(c).to_datetime64() for c in spec.cuts))

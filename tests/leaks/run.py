@@ -1,0 +1,129 @@
+"""Run the catalogue: clean against leaky, then the replay, then the named checks."""
+
+import itertools
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from quant import audit
+from quant.stages import optimize
+from quant.stages.registry import Stage
+from tests import pipeline
+from tests.leaks import checks, figures, markets
+from tests.leaks.leak import REPLAY, Leak
+from tests.pipeline import Frames, through
+
+# the optimizer alone comes last: no figure needs it
+STAGES = (*(s for s in pipeline.STAGES if s.name != "optimize"), optimize.STAGE)
+HOW = {"cut": audit.forget, "garbled": audit.garble}
+
+
+@dataclass
+class Run:
+    """The stages over some tables of ingest, run only as far as somebody looks."""
+
+    market: markets.Market
+    frames: Frames
+    done: int = 0
+
+    def upto(self, stage: int) -> Frames:
+        """Every table that stages 0 to `stage` make."""
+        for one in STAGES[self.done : stage + 1]:
+            with tempfile.TemporaryDirectory() as folder:
+                self.frames = through(self.market.config, self.frames, Path(folder), [one])
+            self.done += 1
+        return self.frames
+
+    def fork(self, stage: int) -> "Run":
+        """The same tables up to before `stage`, free to go on differently."""
+        self.upto(stage - 1)
+        later = {t.name for s in STAGES[stage:] for t in s.makes}
+        kept = {name: frame for name, frame in self.frames.items() if name not in later}
+        return Run(self.market, kept, stage)
+
+
+@dataclass
+class Lab:
+    """Clean runs, made once for all leaks: of every market, whole and without its future."""
+
+    clean: dict[tuple, Run] = field(default_factory=dict)
+
+    def run(self, market: str, how: str = "", cut: np.datetime64 | None = None) -> Run:
+        """The clean run; how : "" for the whole market, else as in HOW, after `cut`."""
+        if (market, how, cut) not in self.clean:
+            m = markets.market(market)
+            frames = HOW[how](m.frames, cut) if how else m.frames
+            self.clean[market, how, cut] = Run(m, frames)
+        return self.clean[market, how, cut]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one leak: what it gained, what caught it, and where it showed first."""
+
+    leak: Leak
+    gain: figures.Gain
+    caught: str
+    first: str
+
+    @cached_property
+    def good(self) -> bool:
+        """Inflated, and caught by what ought to catch it."""
+        return self.gain.inflated and self.caught.split(":")[0] == self.leak.check
+
+    def line(self) -> str:
+        """A row of the leak table."""
+        g, row = self.gain, self.leak
+        figure = f"{row.inflates} {g.clean:.3f} -> {g.leaky:.3f} ({g.sure})"
+        cells = (row.name, row.mechanism, row.stage, row.market, figure, self.caught, self.first)
+        return " | ".join(cells) + ("" if self.good else "  <-- NOT AS IT SHOULD BE")
+
+
+def position(stage: str) -> int:
+    """Number of a stage."""
+    return [s.name for s in STAGES].index(stage)
+
+
+def study(leak: Leak, lab: Lab) -> Found:
+    """Measure one leak and try to catch it."""
+    m, start = markets.market(leak.market), position(leak.stage)
+    clean = lab.run(leak.market)
+    last = position(figures.NEEDS[leak.inflates])
+    without = clean.upto(last)
+    leaky = clean.fork(start)
+    with leak.apply():
+        gain = figures.FIGURES[leak.inflates](
+            without, leaky.upto(last), m.config.model2.label.horizon, m.config.region.periods
+        )
+        for how, cut in itertools.product(HOW, m.cuts):
+            other = lab.run(leak.market, how, cut).fork(start)
+            # what the patched stage itself did not let through, later ones do not add
+            first = difference(leaky, other, cut, STAGES[start : start + 1])
+            if first:
+                return Found(leak, gain, f"{REPLAY}: {how}", first)
+        for name, check in checks.CHECKS.items():
+            fault = check(m, leaky.upto(len(STAGES) - 1))
+            if fault:
+                return Found(leak, gain, name, fault)
+    return Found(leak, gain, "", "")
+
+
+def difference(
+    whole: Run, replayed: Run, cut: np.datetime64, stages: Iterable[Stage] = STAGES
+) -> str:
+    """The first difference in the tables of `stages`; "" where there is none."""
+    for stage in stages:
+        number = position(stage.name)
+        mine, theirs = whole.upto(number), replayed.upto(number)
+        for table in stage.makes:
+            known = [audit.known(f[table.name], table, cut) for f in (mine, theirs)]
+            first = audit.compare(*known, table.key).first
+            if first is not None:
+                day = "" if first.day is None else f" {first.day:%Y-%m-%d}"
+                column = first.column or "row"
+                return f"{table.name}.{column} {first.symbol}{day}".strip()
+    return ""
