@@ -37,6 +37,12 @@ def config_hash(config: Config) -> str:
     return digest_json(tree)[:12]
 
 
+def run_name(config: Config) -> str:
+    """Name of a run of these settings, for people."""
+    region, provider = config.region.name, config.data.provider
+    return f"{config.sprint}-{region}-{provider}-{config_hash(config)}"
+
+
 def register() -> None:
     """Put the schema where Hydra finds it (first in the defaults list of conf/config.yaml)."""
     from hydra.core.config_store import ConfigStore

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from quant.config import config_hash, resolved
+from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import StoreError
-from quant.core.tables import FOLDS
+from quant.core.tables import FOLDS, NAV
+from quant.core.types import Frame
+from quant.evaluation import summary
 from quant.governance import holdout, trials
 from quant.settings import Config
 from quant.stages import ingest
@@ -28,7 +30,7 @@ def facts(config: Config, folder: Path) -> dict[str, Any]:
     sha = git.sha()
     return {
         "stamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"),
-        "name": f"{config.sprint}-{config.region.name}-{config.data.provider}-{digest}",
+        "name": run_name(config),
         "git_sha": sha,
         "config_hash": digest,
         "global_seed": config.seed,
@@ -167,6 +169,13 @@ def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[st
     }
 
 
+def returns(outcomes: list[Outcome]) -> Frame:
+    """Daily returns of the run's book, its benchmark and cash."""
+    nav = next(o.result.read(NAV) for o in outcomes if NAV in o.stage.makes)
+    books = {name: rows.sort_values("date") for name, rows in nav.groupby("book")}
+    return summary.daily(books["portfolio"], books["benchmark"])
+
+
 # tables small enough to look at inside a tracked run
 SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "universe_counts", "notes")
 
@@ -174,10 +183,13 @@ SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "universe_c
 def finish(
     tracker: Tracker, config: Config, known: Mapping[str, Any], outcomes: list[Outcome]
 ) -> Path | None:
-    """Log tables, model and report; publish the report; record the trial."""
-    from quant.reporting import write
+    """Log tables, models and pages; publish the pages; record the trial.
 
-    report = None
+    Raises LookAheadError at the very end where an audit found one.
+    """
+    from quant import pages
+
+    newest = None
     for outcome in outcomes:
         for table in outcome.stage.makes:
             if table.name in SMALL:
@@ -185,16 +197,13 @@ def finish(
         if outcome.stage.name == "model2":
             tracker.artifact(outcome.result.path("models"), "models")
         if outcome.stage.name == "evaluate":
-            trials.record(Path(config.paths.trials), trial(config, known, outcome))
-        if outcome.stage.name == "report":
-            html = outcome.result.path("report.html").read_text()
-            place = Path(config.paths.reports) / write.folder_name(
-                config.sprint, config.region.name
+            trials.record(
+                Path(config.paths.trials), trial(config, known, outcome), returns(outcomes)
             )
-            digest = known["config_hash"]
-            report = write.write(html, place, known["git_sha"], digest, tracker.run_id)
-            tracker.artifact(report, "report")
-            logs.event(f"report: {report}", report=str(report))
+        page = pages.publish(config, known, outcome, tracker.run_id)
+        if page:
+            tracker.artifact(page, outcome.stage.name)
+            newest = page
     # kilobytes on Linux
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     logs.event(
@@ -202,4 +211,5 @@ def finish(
         peak_rss_gib=round(peak, 3),
         hashes={o.stage.name: dict(o.result.hashes) for o in outcomes},
     )
-    return report
+    pages.refuse_look_ahead(outcomes)
+    return newest

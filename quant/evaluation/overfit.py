@@ -9,6 +9,10 @@ from scipy.stats import rankdata
 from quant.core.errors import ConfigError, DataError
 from quant.core.types import Codes, Matrix, Vector
 
+MIN_CONFIGS = 10  # of a sweep or ledger
+MIN_BLOCK = 10  # periods
+ROUNDING = 1e-14
+
 
 @dataclass(frozen=True)
 class Overfit:
@@ -61,6 +65,19 @@ def cscv(returns: Matrix, n_blocks: int = 16, performance: str = "sharpe") -> Ov
     )
 
 
+def pbo(returns: Matrix, n_blocks: int = 16) -> float:
+    """Share of splits in which the winner ends in the lower half; NaN where it can not be told.
+
+    It takes 10 configurations whose returns vary and 10 periods a block.
+
+    returns : as in `cscv`
+    """
+    varying = returns[:, np.ptp(returns, axis=0) > 0] if len(returns) else returns
+    if varying.shape[1] < MIN_CONFIGS or len(varying) < MIN_BLOCK * n_blocks:
+        return float("nan")
+    return cscv(varying, n_blocks).pbo
+
+
 def _score(
     chosen: Matrix, sums: Matrix, squares: Matrix, sizes: Vector, performance: str
 ) -> Matrix:
@@ -69,8 +86,11 @@ def _score(
     mean = chosen @ sums / count
     if performance == "mean":
         return mean
-    variance = (chosen @ squares - count * mean * mean) / (count - 1.0)
-    return mean / np.sqrt(variance)
+    square = chosen @ squares
+    variance = (square - count * mean * mean) / (count - 1.0)
+    # a book that sat in cash throughout these blocks: neither good nor bad
+    varies = variance > ROUNDING * square
+    return np.divide(mean, np.sqrt(np.abs(variance)), out=np.zeros_like(mean), where=varies)
 
 
 def _check(returns: Matrix, n_blocks: int, performance: str) -> None:

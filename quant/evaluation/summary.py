@@ -13,7 +13,8 @@ UNITS = {
     "ann_return": "decimal a year", "ann_growth": "decimal a year", "ann_vol": "decimal a year",
     "sharpe": "annualised", "sharpe_gross": "annualised", "sharpe_se": "annualised",
     "sharpe_period": "a session", "sortino": "annualised", "max_drawdown": "decimal",
-    "psr": "probability", "dsr": "probability", "n_trials": "trials",
+    "psr": "probability", "dsr": "probability", "pbo": "probability",
+    "n_trials": "ideas", "n_configs": "configurations", "expected_max_sharpe": "a session",
     "min_trl": "sessions", "n_obs": "sessions", "turnover_ann": "times NAV a year, two-way",
     "cost_bp_ann": "bp of NAV a year", "beta": "slope", "alpha": "decimal a year",
     "tracking_error": "decimal a year", "active_return": "decimal a year",
@@ -31,6 +32,22 @@ def returns(nav: Frame, gross: bool = False) -> Vector:
     level = nav["nav"].to_numpy(np.float64)
     paid = (nav["cost"] + nav["fee"]).to_numpy(np.float64)[1:] if gross else 0.0
     return (level[1:] + paid) / level[:-1] - 1.0
+
+
+def daily(portfolio: Frame, benchmark: Frame) -> Frame:
+    """Daily returns of a book beside its benchmark's and cash: date, book, benchmark, rf.
+
+    portfolio, benchmark : NAV rows of one book each, by date, on the same sessions
+    """
+    later = portfolio.iloc[1:]
+    return pd.DataFrame(
+        {
+            "date": later["date"].to_numpy(),
+            "book": returns(portfolio),
+            "benchmark": returns(benchmark),
+            "rf": later["rf"].to_numpy(np.float64),
+        }
+    )
 
 
 def book(nav: Frame, periods: float) -> dict[str, float]:
@@ -93,9 +110,16 @@ def against(
 
 
 def deflated(daily: Vector, cash: Vector, n_trials: int, variance: float) -> dict[str, float]:
-    """DSR with the number of trials behind it; see metrics.dsr."""
+    """DSR with the number of trials behind it, and what the best of them shows by luck.
+
+    n_trials : effective number; variance : of Sharpe ratios a session; see metrics.dsr
+    """
     moments = metrics.shape(daily, cash)
-    return {"dsr": metrics.dsr(moments, n_trials, variance), "n_trials": float(n_trials)}
+    return {
+        "dsr": metrics.dsr(moments, n_trials, variance),
+        "n_trials": float(n_trials),
+        "expected_max_sharpe": metrics.expected_max_sharpe(n_trials, variance),
+    }
 
 
 def quantiles(rows: Frame, n: int, horizon: int) -> Frame:

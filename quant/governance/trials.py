@@ -1,11 +1,14 @@
 """The trial ledger: every distinct configuration ever evaluated on a market, one line each.
 
 The deflated Sharpe ratio asks how many things were tried. A trial is a distinct config hash on the
-same region and data; a rerun is none (readings 34).
+same region and data; a rerun is none (readings 34). Beside the ledger, in
+`returns/<market>/<config_hash>.parquet`, lie the daily returns of each trial, which tell whether
+two of them are one idea.
 """
 
 import json
-import math
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +16,42 @@ from typing import Any
 
 from filelock import FileLock
 
+from quant.core import logs, tables
 from quant.core.errors import StoreError
-from quant.core.store import digest_json, full_disk
+from quant.core.store import digest_file, digest_json, full_disk
+from quant.core.types import Frame
+from quant.evaluation.clusters import Trial
+
+# decimal a session; benchmark: of the same run
+RETURNS = tables.table(
+    "returns", tables.dates("date"), tables.doubles("book", "benchmark", "rf"), key=("date",)
+)
 
 
 @dataclass(frozen=True)
 class Trials:
     """What the ledger knew of other configurations when a run was evaluated.
 
-    n        : trials, the run itself included
-    variance : of the per-period Sharpe ratios of the others and the run's own; needs `own`
+    own, name : config hash and name of the run itself
+    others    : trials of other configurations, by config hash
+    digests   : of the lines and returns of the others, in the same order
     """
 
-    others: tuple[tuple[str, float], ...]  # (config hash, Sharpe a period)
-
-    @property
-    def n(self) -> int:
-        """Number of trials, the run itself included."""
-        return len(self.others) + 1
-
-    def variance(self, own: float) -> float:
-        """Variance (ddof 1) of Sharpe ratios a period over all trials; 0 for a single one."""
-        values = [s for _, s in self.others if math.isfinite(s)] + [own]
-        if len(values) < 2:
-            return 0.0
-        mean = sum(values) / len(values)
-        return sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    own: str = ""
+    name: str = ""
+    others: tuple[Trial, ...] = ()
+    digests: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """Digest of the snapshot: part of the evaluation's key."""
-        return digest_json(self.others)
+        return digest_json(self.digests)
+
+    def with_own(self, sharpe: float, returns: Frame) -> list[Trial]:
+        """All trials, the run itself the last.
+
+        sharpe : a session; returns : date, book, benchmark, rf
+        """
+        return [*self.others, Trial(self.own, self.name, sharpe, len(returns), returns)]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -58,7 +67,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            rows.append(_trial(json.loads(line)))
+            rows.append(_line(json.loads(line)))
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 f"line {number} of the trial ledger {path} is damaged ({error}); "
@@ -67,32 +76,103 @@ def read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _trial(row: Any) -> dict[str, Any]:
+def _line(row: Any) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise TypeError("it is no JSON object")
     lacking = [k for k in ("market", "config_hash", "sharpe_period") if k not in row]
     if lacking:
         raise ValueError(f"it has no {', '.join(lacking)}")
+    if not all(isinstance(row[k], str) for k in ("market", "config_hash")):
+        raise TypeError("its market or config_hash is no text")
     float(row["sharpe_period"])
+    int(row.get("n_obs", 0))
     return row
 
 
-def snapshot(path: Path, market: str, config_hash: str) -> Trials:
-    """Trials of other configurations on `market`, the newest line of each."""
-    newest = {r["config_hash"]: float(r["sharpe_period"]) for r in read(path)
-              if r.get("market") == market and r.get("config_hash") != config_hash}  # fmt: skip
-    return Trials(tuple(sorted(newest.items())))
+def snapshot(path: Path, market: str, config_hash: str, name: str = "") -> Trials:
+    """Trials of other configurations on `market`, the newest line of each, with their returns.
+
+    Where the returns of one are missing or not those that its line names, a warning says so and
+    the trial stands alone.
+    """
+    if not path.exists():
+        return Trials(config_hash, name)
+    try:
+        with FileLock(path.with_suffix(".lock")):  # a line and its returns belong together
+            newest = {r["config_hash"]: r for r in read(path) if r["market"] == market}
+            newest.pop(config_hash, None)
+            found = [_trial(path, newest[key]) for key in sorted(newest)]
+    except OSError as error:
+        raise full_disk(error, path) from error
+    lost = [t.config_hash for t, row in zip(found, (newest[k] for k in sorted(newest)), strict=True)
+            if t.returns is None and row.get("returns")]  # fmt: skip
+    if lost:
+        logs.event(
+            f"the daily returns of {len(lost)} trials ({', '.join(lost[:5])}) beside {path} are "
+            "missing or damaged: each counts as an idea of its own; running them again mends it",
+            logging.WARNING,
+        )
+    digests = tuple(
+        digest_json([t.config_hash, t.name, t.sharpe, t.n_obs,
+                     newest[t.config_hash]["returns"] if t.returns is not None else ""])
+        for t in found
+    )  # fmt: skip
+    return Trials(config_hash, name, tuple(found), digests)
 
 
-def record(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one line, whole or not at all; a line that says the same again is not repeated."""
-    same = ("market", "config_hash", "sharpe_period")
+def _trial(path: Path, row: Mapping[str, Any]) -> Trial:
+    return Trial(
+        config_hash=row["config_hash"],
+        name=str(row.get("name", "")),
+        sharpe=float(row["sharpe_period"]),
+        n_obs=int(row.get("n_obs", 0)),
+        returns=_returns(path, row),
+    )
+
+
+def place(path: Path, market: str, config_hash: str) -> Path:
+    """Where the daily returns of a trial lie."""
+    return path.parent / "returns" / market / f"{config_hash}.parquet"
+
+
+def _returns(path: Path, row: Mapping[str, Any]) -> Frame | None:
+    """The returns that a line names, or None."""
+    file = place(path, row["market"], row["config_hash"])
+    if not row.get("returns") or not file.is_file() or digest_file(file) != row["returns"]:
+        return None
+    return RETURNS.read(file)
+
+
+def record(path: Path, row: Mapping[str, Any], returns: Frame | None = None) -> None:
+    """Append one line, whole or not at all; a line that says the same again is not repeated.
+
+    returns : date, book, benchmark, rf; kept beside the ledger, the newest of a configuration wins
+    """
+    row = dict(row)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            if any(all(r.get(k) == row.get(k) for k in same) for r in read(path)):
+            known = [
+                r for r in read(path) if all(r[k] == row[k] for k in ("market", "config_hash"))
+            ]
+            if returns is not None:
+                file = place(path, row["market"], row["config_hash"])
+                row["returns"] = _write(returns, file)
+            if known and all(known[-1].get(k) == row.get(k) for k in ("sharpe_period", "returns")):
                 return
             with open(path, "a") as handle:
-                handle.write(json.dumps(dict(row), sort_keys=True, default=str) + "\n")
+                handle.write(json.dumps(row, sort_keys=True, default=str) + "\n")
     except OSError as error:
         raise full_disk(error, path) from error
+
+
+def _write(returns: Frame, file: Path) -> str:
+    """Write returns, whole or not at all; return the digest of the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        RETURNS.write(returns, draft)
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest_file(file)

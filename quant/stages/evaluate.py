@@ -1,15 +1,18 @@
 """Returns, risk, deflated Sharpe and signal quality, over the window of the backtest."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from quant.core import tables
+from quant.core import logs, tables
 from quant.core.seeds import generator
-from quant.core.types import Frame
-from quant.evaluation import signal, summary
+from quant.core.types import Frame, Vector
+from quant.evaluation import clusters, compare, overfit, signal, summary
+from quant.evaluation.clusters import Trial
 from quant.governance import trials
 from quant.stages.registry import Context, Inputs, Stage
 
@@ -19,12 +22,34 @@ if TYPE_CHECKING:
 LAGS = (0, 5, 10, 21, 42, 63)  # sessions
 
 
-def ledger(config: "Config") -> trials.Trials:
-    """Trials of other configurations on this market, as the ledger knows them now."""
+_snapshots: dict[str, trials.Trials] = {}
+
+
+def external(config: "Config") -> str:
+    """Digest of the other trials on this market, as the ledger knows them now.
+
+    What is read here is what the stage runs on, though the ledger may have grown meanwhile.
+    """
     from quant.config import config_hash
+
+    found = _snapshots[config_hash(config)] = snapshot(config)
+    return found.digest()
+
+
+def ledger(config: "Config") -> trials.Trials:
+    """The trials whose digest entered the key."""
+    from quant.config import config_hash
+
+    return _snapshots.pop(config_hash(config), None) or snapshot(config)
+
+
+def snapshot(config: "Config") -> trials.Trials:
+    """Trials of other configurations on this market."""
+    from quant.config import config_hash, run_name
     from quant.stages.ingest import market_id
 
-    return trials.snapshot(Path(config.paths.trials), market_id(config), config_hash(config))
+    path = Path(config.paths.trials)
+    return trials.snapshot(path, market_id(config), config_hash(config), run_name(config))
 
 
 def settings(config: "Config") -> dict[str, Any]:
@@ -39,32 +64,89 @@ def settings(config: "Config") -> dict[str, Any]:
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Metrics of every book, and the signal's quality where it was traded."""
     e, periods, horizon = s["evaluation"], s["periods"], s["horizon"]
-    nav, known = f["nav"], c.private
-    books = {name: rows.sort_values("date") for name, rows in nav.groupby("book")}
+    books = {name: rows.sort_values("date") for name, rows in f["nav"].groupby("book")}
     mine = books["portfolio"]
+    daily = summary.daily(mine, books["benchmark"])
     found = {name: summary.book(rows, periods) for name, rows in books.items()}
     found["portfolio"] |= summary.against(
         mine, books["benchmark"], periods, e.bootstrap, e.block,
         generator(c.seed, "evaluate", "bootstrap"),
     )  # fmt: skip
-    own = found["portfolio"]["sharpe_period"]
-    found["portfolio"] |= summary.deflated(
-        summary.returns(mine), mine["rf"].to_numpy()[1:], known.n, known.variance(own)
-    )
+    tried = (c.private or trials.Trials()).with_own(found["portfolio"]["sharpe_period"], daily)
+    ideas = clusters.ideas(tried, e.same_idea)
+    found["portfolio"] |= luck(daily, tried, ideas)
     found |= indices(f["benchmark"], mine, periods)
     rows = traded(f["alpha"], f["labels"], mine)
-    daily = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
-    daily["end"] = rows.groupby("date")["end"].max().to_numpy()
-    found["alpha"] = summary.signal_numbers(daily, horizon)
+    ic = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
+    ic["end"] = rows.groupby("date")["end"].max().to_numpy()
+    found["alpha"] = summary.signal_numbers(ic, horizon)
     lags = summary.decay(rows[["date", "symbol", "score"]], rows[["date", "symbol", "raw"]], LAGS)
     metrics = summary.table(found)
     c.metrics.update({f"{r.book}.{r.metric}": r.value for r in metrics.itertuples()})
     return {
         "metrics": metrics,
-        "ic": daily,
+        "ic": ic,
         "quantiles": summary.quantiles(rows, e.quantiles, horizon),
         "decay": lags,
+        "trials": ledgered(tried, ideas),
+        "comparisons": comparisons(mine, daily, f["benchmark"], s, c.seed),
     }
+
+
+def luck(daily: Frame, tried: list[Trial], ideas: clusters.Ideas) -> dict[str, float]:
+    """What the number of trials leaves of the Sharpe ratio: DSR, and PBO where it can be told."""
+    own, cash = daily["book"].to_numpy(), daily["rf"].to_numpy()
+    out = summary.deflated(own, cash, ideas.n, ideas.variance)
+    out["n_configs"] = float(len(tried))
+    shared = clusters.excess(tried).reindex(daily["date"]).dropna(axis=1)
+    out["pbo"] = overfit.pbo(shared.to_numpy())
+    return out
+
+
+def ledgered(tried: list[Trial], ideas: clusters.Ideas) -> Frame:
+    """TRIALS rows; the run's own trial is the last of `tried`."""
+    return pd.DataFrame(
+        {
+            "config_hash": [t.config_hash for t in tried],
+            "name": [t.name for t in tried],
+            "sharpe_period": [t.sharpe for t in tried],
+            "n_obs": [t.n_obs for t in tried],
+            "cluster": ideas.cluster,
+            "own": [t is tried[-1] for t in tried],
+        }
+    )
+
+
+def comparisons(nav: Frame, daily: Frame, levels: Frame, s: Mapping[str, Any], seed: int) -> Frame:
+    """COMPARISONS of the portfolio with its benchmark and the total-return indices of its sessions.
+
+    Without rows where the window is too short to compare on.
+    """
+    block, draws = s["evaluation"].block, s["evaluation"].bootstrap
+    others = {"benchmark": daily["benchmark"].to_numpy()} | total_returns(levels, nav)
+    rows = []
+    for name, other in others.items():
+        if not compare.enough(len(daily), block):
+            logs.event(f"{len(daily)} sessions are too few to compare Sharpe ratios on")
+            break
+        cash = daily["rf"].to_numpy()
+        found = compare.sharpe_difference(
+            daily["book"].to_numpy() - cash, other - cash, s["periods"], block, draws,
+            generator(seed, "evaluate", "compare", name),
+        )  # fmt: skip
+        rows.append({"book": "portfolio", "other": name, **asdict(found)})
+    return pd.DataFrame(rows, columns=list(tables.COMPARISONS.schema.names))
+
+
+def total_returns(levels: Frame, nav: Frame) -> dict[str, Vector]:
+    """Daily returns of the indices with dividends that have a level on every session of `nav`."""
+    out = {}
+    for name, rows in levels[levels["total_return"]].groupby("name"):
+        level = rows.set_index("date")["close"].reindex(nav["date"]).to_numpy(np.float64)
+        change = level[1:] / level[:-1] - 1.0
+        if np.isfinite(change).all() and change.std() > 0:
+            out[str(name)] = change
+    return out
 
 
 def traded(alpha: Frame, labels: Frame, nav: Frame) -> Frame:
@@ -90,10 +172,17 @@ def indices(levels: Frame, nav: Frame, periods: float) -> dict[str, dict[str, fl
 STAGE = Stage(
     "evaluate",
     needs=(tables.NAV, tables.ALPHA, tables.LABELS, tables.BENCHMARK),
-    makes=(tables.METRICS, tables.IC, tables.QUANTILES, tables.DECAY),
+    makes=(
+        tables.METRICS,
+        tables.IC,
+        tables.QUANTILES,
+        tables.DECAY,
+        tables.TRIALS,
+        tables.COMPARISONS,
+    ),
     settings=settings,
     private=ledger,
-    external=lambda c: ledger(c).digest(),
+    external=external,
     run=run,
     module=__name__,
 )
