@@ -102,16 +102,17 @@ def external(config: "Config") -> str:
 def market_id(config: "Config") -> str:
     """What trials are compared on: the same region and data.
 
-    A vendor's new days change nothing, and neither does another window of the same data or a
-    hold-out: who looks at a shorter one has tried once more. Another span of `sim` is another
-    market.
+    New days change nothing, whether a vendor or the user's folder has them, and neither does
+    another window of the same data or a hold-out: who looks at a shorter one has tried once more.
+    A folder is known by its place, another span of `sim` is another market.
     """
     own, kind = settings(config), config.data.provider
     del own["last_seen"]  # a hold-out is a part of the market that it is held out of
     if kind != "sim":
         own = {k: v for k, v in own.items() if k not in ("start", "end")}
-    content = "" if kind in ("yfinance", "tushare") else external(config)
-    return digest_json([config.region.name, plain(own), content])[:12]
+    place = str(Path(config.data.root or "").expanduser().resolve()) if kind == "files" else ""
+    drawn = external(config) if kind == "sim" else ""
+    return digest_json([config.region.name, plain(own), place, drawn])[:12]
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:

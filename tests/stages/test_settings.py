@@ -33,6 +33,20 @@ def test_another_window_of_the_same_data_is_another_trial_and_no_other_market():
     assert len({market_id(c) for c in ends}) == 2
 
 
+def test_a_day_appended_to_the_files_neither_resets_the_trials_nor_forgets_the_hold_out(tmp_path):
+    def own(folder) -> Config:
+        layout = {"bars": [{"path": "bars.csv"}]}
+        return Config(data=Data(provider="files", root=str(folder), layout=layout))
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "bars.csv").write_text("date,symbol\n2020-01-02,A\n")
+    before = market_id(own(tmp_path / "a"))
+    (tmp_path / "a" / "bars.csv").write_text("date,symbol\n2020-01-02,A\n2020-01-03,A\n")
+    assert market_id(own(tmp_path / "a")) == before
+    assert market_id(own(tmp_path / "b" / ".." / "a")) == before
+    assert market_id(own(tmp_path / "b")) != before
+
+
 def test_a_simulated_market_that_ends_today_is_another_one_tomorrow(monkeypatch):
     class Tomorrow(date):
         @classmethod
