@@ -9,11 +9,15 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Cell:
-    """One table cell; `css` is one of the classes of style.css, `tip` a native tooltip."""
+    """One table cell; `css` is one of the classes of style.css, `tip` a native tooltip.
+
+    link : path of another page, as seen from this one
+    """
 
     text: str
     css: str = ""
     tip: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

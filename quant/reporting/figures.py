@@ -10,6 +10,9 @@ from quant.reporting.charts.bars import draw as _draw_bars
 from quant.reporting.charts.bars import draw_histogram as _draw_histogram
 from quant.reporting.charts.bars import draw_pulse as _draw_pulse
 from quant.reporting.charts.canvas import Sheet
+from quant.reporting.charts.forest import Forest
+from quant.reporting.charts.forest import draw as _draw_forest
+from quant.reporting.charts.forest import height as forest_height
 from quant.reporting.charts.heat import Heat
 from quant.reporting.charts.heat import draw as _draw_heat
 from quant.reporting.charts.heat import height as heat_height
@@ -19,7 +22,7 @@ from quant.reporting.charts.points import Cloud, Scatter, Strips
 from quant.reporting.charts.points import draw as _draw_scatter
 from quant.reporting.charts.points import draw_strips as _draw_strips
 
-Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat
+Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat | Forest
 DRAW: dict[type, Callable[..., Markup]] = {
     Lines: _draw_lines,
     Bars: _draw_bars,
@@ -28,6 +31,7 @@ DRAW: dict[type, Callable[..., Markup]] = {
     Scatter: _draw_scatter,
     Strips: _draw_strips,
     Heat: _draw_heat,
+    Forest: _draw_forest,
 }
 FULL, HALF, NARROW = 1080.0, 528.0, 358.0  # pixels; text is legible at these widths
 
@@ -35,6 +39,7 @@ __all__ = [
     "Bars",
     "Chart",
     "Cloud",
+    "Forest",
     "Heat",
     "Histogram",
     "Line",
@@ -43,6 +48,7 @@ __all__ = [
     "Scatter",
     "Strips",
     "figure",
+    "forest_height",
     "heat_height",
 ]
 
@@ -58,10 +64,13 @@ def figure(
     """Draw `chart` for both screens.
 
     key    : unique on the page; names the drawing's title and description
-    height : pixels of the wide drawing; the narrow one is at most 250 high, heat maps excepted
+    height : pixels of the wide drawing; the narrow one is at most 250 high, heat maps excepted;
+             forest plots take what their rows need
     stamp  : written into a corner of the drawing, so that a copy of it still says it
     """
     low = height if isinstance(chart, Heat) else min(height, 250.0)
+    if isinstance(chart, Forest):
+        height, low = (forest_height(len(chart.names), narrow) for narrow in (False, True))
     wide = Sheet(f"{key}-w", HALF if half else FULL, height, stamp=stamp)
     narrow = Sheet(f"{key}-n", NARROW, low, narrow=True, stamp=stamp)
     draw = DRAW[type(chart)]

@@ -48,7 +48,7 @@ def write(
     path = Path(folder) / f"{kind}-{sha}-{config_hash}-{run_id}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path, data)
+        create(path, data)
         _point(path, kind)
     except FileExistsError as error:
         if not path.exists():
@@ -67,7 +67,8 @@ def write(
     return path
 
 
-def _create(path: Path, data: bytes) -> None:
+def create(path: Path, data: bytes) -> None:
+    """Write a new read-only file, whole or not at all; FileExistsError where there is one."""
     with open(path, "xb") as file:
         try:
             file.write(data)

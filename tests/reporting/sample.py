@@ -8,6 +8,7 @@ import pandas as pd
 
 from quant.core.seeds import generator
 from quant.reporting.inputs import ReportInputs, ReportMeta
+from quant.reporting.jobs import ComparisonInputs
 
 GROUPS = ("Energy", "Financials", "Health Care", "Industrials", "Technology", "Utilities")
 
@@ -293,3 +294,61 @@ def _universe(dates, symbols, rng):
             }
         ),
     }
+
+
+def comparison(jobs: int = 12, **changes) -> ComparisonInputs:
+    """A sweep: the first job is the base, the second better, the last worse."""
+    rng = generator(42, "comparison sample")
+    dates = pd.bdate_range("2012-01-03", periods=1000).to_numpy()
+    labels = ["as given", *(f"optimizer.risk_aversion={k}" for k in range(1, jobs))]
+    shift = np.linspace(0.4, -0.4, max(jobs - 1, 1))
+    sharpe = np.r_[0.7, 0.7 + shift][:jobs]
+    frame = pd.DataFrame(
+        {
+            "job": range(jobs),
+            "label": labels,
+            "config_hash": [f"{k:012x}" for k in range(jobs)],
+            "sharpe": sharpe,
+            "sharpe_gross": sharpe + 0.2,
+            "ann_return": 0.1 * sharpe,
+            "ann_vol": 0.12,
+            "max_drawdown": -0.2 + 0.01 * sharpe,
+            "turnover_ann": 6.0 + np.arange(jobs),
+            "cost_bp_ann": 70.0 + np.arange(jobs),
+            "dsr": 0.8,
+            "report": ["", *(f"../sprint0_US/report-{k}.html" for k in range(1, jobs))],
+        }
+    )
+    difference = sharpe[1:] - sharpe[0]
+    verdict = np.where(difference > 0.35, "BETTER", "INCONCLUSIVE")
+    pairs = pd.DataFrame(
+        {
+            "book": labels[1:],
+            "other": labels[0],
+            "difference": difference,
+            "se": 0.17,
+            "low": difference - 0.35,
+            "high": difference + 0.35,
+            "p_value": np.abs(difference) + 0.01,
+            "detectable": 0.49,
+            "n_obs": 1000,
+            "verdict": np.where(difference < -0.35, "WORSE", verdict),
+        }
+    )
+    daily = rng.normal(0.0003, 0.007, (jobs, dates.size))
+    inputs = ComparisonInputs(
+        title=f"{jobs} jobs compared, US equity",
+        region="us",
+        git_sha="a19de4d",
+        command="python -m quant.main --multirun optimizer.risk_aversion=1,2",
+        periods=252,
+        jobs=frame,
+        pairs=pairs,
+        curves={n: (dates, np.cumprod(1 + r)) for n, r in zip(labels, daily, strict=True)},
+        n_configs=jobs,
+        n_effective=max(jobs // 2, 1),
+        pbo=0.41 if jobs >= 10 else None,
+        simulated=True,
+        notes=("DSR counts every trial in the ledger.",),
+    )
+    return replace(inputs, **changes)
