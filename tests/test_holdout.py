@@ -113,7 +113,7 @@ def test_a_read_hold_out_may_end_before_the_data(tmp_path):
     frames = ingested(c, tmp_path)
     assert frames["sessions"]["date"].max() == frames["bars"]["date"].max()
     assert frames["bars"]["date"].max() == pd.Timestamp("2013-06-28")  # the 29th is a Saturday
-    assert frames["notes"]["text"].str.contains("Everything after 2013-06-28 is left out").any()
+    assert frames["notes"]["text"].str.contains("Everything after 2013-06-29 is left out").any()
 
 
 def test_a_locked_market_is_the_same_market_cut(tmp_path):

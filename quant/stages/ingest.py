@@ -119,6 +119,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Fetch, hold out, check, and hand on in the schemas of the tables."""
     source: Provider = c.private
     start, end = span(s)
+    if s["last_seen"] and s["provider"] != "sim":  # a drawn market is drawn whole, or is another
+        end = min(end, date.fromisoformat(s["last_seen"]))
     raw = source.fetch(start, end)
     if not len(raw.bars):
         raise DataError(f"{s['provider']} has no bars from {start} to {end}; widen the dates.")
@@ -144,7 +146,6 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
 def held_out(made: Mapping[str, Frame], last_seen: str) -> dict[str, Frame]:
     """The tables as they stood at the close of the last session up to `last_seen`, and a note.
 
-    The market is fetched, or drawn, whole, and cut afterwards: it is the same market.
     Raises DataError where nothing is left.
     """
     sessions = sessions_of(made["sessions"])
@@ -154,10 +155,8 @@ def held_out(made: Mapping[str, Frame], last_seen: str) -> dict[str, Frame]:
             f"evaluation.holdout leaves no data: they begin on {sessions[0]}, and {last_seen} is "
             "the last day that the run may see; choose later dates for the hold-out."
         )
-    if left == sessions.size:
-        return dict(made)
     cut = forget(dict(made), sessions[left - 1])
-    text = f"Everything after {sessions[left - 1]} is left out of this run (evaluation.holdout)."
+    text = f"Everything after {last_seen} is left out of this run (evaluation.holdout)."
     told = pd.DataFrame({"topic": ["hold-out"], "text": [text]}, dtype=object)
     return cut | {"notes": pd.concat([made["notes"], told], ignore_index=True)}
 
