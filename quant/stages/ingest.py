@@ -119,17 +119,17 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Fetch, hold out, check, and hand on in the schemas of the tables."""
     source: Provider = c.private
     start, end = span(s)
-    if s["last_seen"] and s["provider"] != "sim":  # a drawn market is drawn whole, or is another
-        end = min(end, date.fromisoformat(s["last_seen"]))
-    raw = source.fetch(start, end)
+    seen = min(end, date.fromisoformat(s["last_seen"])) if s["last_seen"] else end
+    # a simulated market is drawn whole and cut afterwards: a shorter one would be another
+    raw = source.fetch(start, end if s["provider"] == "sim" else seen)
     if not len(raw.bars):
         raise DataError(f"{s['provider']} has no bars from {start} to {end}; widen the dates.")
     made = {name: getattr(raw, name) for name in TABLES}
     days = made["bars"]["date"]
     sessions = calendar.sessions(c.region, days.min().date(), days.max().date())
     made["sessions"] = pd.DataFrame({"date": sessions.astype("datetime64[ns]")})
-    if s["last_seen"]:
-        made = held_out(made, s["last_seen"])
+    if seen < end:
+        made = held_out(made, str(seen))
     bars = made["bars"]
     found = quality.check(bars, made["actions"], sessions_of(made["sessions"]))
     c.metrics.update(
