@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from quant.settings import Config
 
 _failures: list[str] = []
+_jobs: list[tuple["Config", Path]] = []  # of a sweep, those that finished, with their folders
 
 
-def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | None:
+def run(
+    config: "Config", folder: Path, sweep: Path | None = None, said: Mapping[str, Any] | None = None
+) -> Path | None:
     """Run the plan of `config`, logging to `folder`; return the report's path where there is one.
 
     sweep : the folder of the sweep that this run is a job of, else None
+    said  : of such a job: its number, `job`, and its `overrides`, as given
     """
     from quant import runlog, stages, tracking
     from quant.core.seeds import fix_libraries
@@ -42,6 +47,8 @@ def run(config: "Config", folder: Path, sweep: Path | None = None) -> Path | Non
         outcomes = execute(order, config, done=lambda o: runlog.done(tracker, config, facts, o))
         publish(outcomes, config.region.name, Path(config.paths.data))
         report = runlog.finish(tracker, config, facts, outcomes)
+        if sweep:
+            runlog.leave(config, {**facts, **(said or {})}, outcomes, report)
         status = "FINISHED"
         return report
     except KeyboardInterrupt:
@@ -65,7 +72,13 @@ def job(composed: Any) -> None:
     hydra = HydraConfig.get()
     sweep = Path(hydra.sweep.dir) if hydra.mode == RunMode.MULTIRUN else None
     try:
-        run(typed(composed), Path(hydra.runtime.output_dir), sweep)
+        config, folder = typed(composed), Path(hydra.runtime.output_dir)
+        if sweep is None:
+            run(config, folder)
+        else:
+            said = {"job": hydra.job.num, "overrides": list(hydra.overrides.task)}
+            run(config, folder, sweep, said)
+            _jobs.append((config, folder))
     except QuantError as error:  # a failed job of a sweep leaves the others running
         _failures.append(str(error))
     except OSError as error:
@@ -107,13 +120,17 @@ def _main() -> None:
 
     from quant.config import first_line, register
     from quant.config_paths import CONF
-    from quant.core.errors import ConfigError, refused
+    from quant.core.errors import QuantError, refused
     from quant.core.logs import redact
 
     register()
     try:
         hydra.main(version_base=None, config_path=str(CONF), config_name="config")(job)()
-    except ConfigError as error:
+        if len(_jobs) > 1:
+            from quant import runlog
+
+            runlog.compare(_jobs, len(_failures))
+    except QuantError as error:
         _failures.append(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         _failures.append(first_line(error))

@@ -6,11 +6,12 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quant import sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import StoreError
@@ -169,11 +170,59 @@ def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[st
     }
 
 
+def nav(outcomes: list[Outcome]) -> Frame:
+    """NAV of the run's books."""
+    return next(o.result.read(NAV) for o in outcomes if NAV in o.stage.makes)
+
+
 def returns(outcomes: list[Outcome]) -> Frame:
     """Daily returns of the run's book, its benchmark and cash."""
-    nav = next(o.result.read(NAV) for o in outcomes if NAV in o.stage.makes)
-    books = {name: rows.sort_values("date") for name, rows in nav.groupby("book")}
+    books = {name: rows.sort_values("date") for name, rows in nav(outcomes).groupby("book")}
     return summary.daily(books["portfolio"], books["benchmark"])
+
+
+def leave(
+    config: Config, known: Mapping[str, Any], outcomes: list[Outcome], report: Path | None
+) -> None:
+    """Leave what the comparison of a sweep needs of this job, where it evaluated anything.
+
+    known : facts, and the job's number and overrides
+    """
+    evaluated = [o for o in outcomes if o.stage.name == "evaluate"]
+    if not evaluated:
+        return
+    said, folder = config.evaluation, Path(known["folder"])
+    own = {k.removeprefix("portfolio."): v for k, v in evaluated[0].metrics.items()
+           if k.startswith("portfolio.")}  # fmt: skip
+    record = {
+        **{k: known[k] for k in ("job", "overrides", "config_hash", "name", "git_sha", "region")},
+        "market": ingest.market_id(config),
+        "start": str(nav(outcomes)["date"].min().date()),
+        "command": logs.redact(known["command"]),
+        "simulated": config.data.provider == "sim",
+        "periods": config.region.periods,
+        "metrics": own,
+        "report": str(report or ""),
+        "same_idea": said.same_idea,
+        "block": said.block,
+        "draws": said.bootstrap,
+        "seed": config.seed,
+        "trials": config.paths.trials,
+        "reports": config.paths.reports,
+    }
+    sweep.leave(folder, record, returns(outcomes))
+
+
+def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
+    """Compare the jobs of a sweep on a page, and say where it is.
+
+    jobs : those that finished, in their order, with their folders; failed : how many did not
+    """
+    config, first = jobs[0]
+    folder = first.parent
+    for page in sweep.compared([f for _, f in jobs], f"{folder.parent.name}_{folder.name}", failed):
+        logs.event(f"comparison: {page}", comparison=str(page))
+        tracking.attach(config.tracking, folder, page)
 
 
 # tables small enough to look at inside a tracked run

@@ -18,6 +18,8 @@ from quant.core.store import alive
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+PARENT = ".parent_run"  # in the folder of a sweep: id of the run that its jobs are nested under
+
 
 class Tracker(Protocol):
     """What a run tells its tracking: parameters, numbers, files."""
@@ -131,7 +133,7 @@ class MlflowTracker:
         atexit.register(self.end, "KILLED")
 
     def _parent(self, sweep: Path, tags: Mapping[str, str]) -> str:
-        marker = sweep / ".parent_run"
+        marker = sweep / PARENT
         if marker.exists():
             return marker.read_text()
         run = self.client.create_run(
@@ -231,6 +233,26 @@ def _create(database: Path) -> None:
         left.unlink()
     MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
     os.replace(draft, database)
+
+
+def attach(settings: Any, sweep: Path, page: Path) -> None:
+    """Log `page` to the parent run of the jobs of `sweep`, where they were tracked.
+
+    settings : the tracking group
+    """
+    marker = sweep / PARENT
+    if not (settings.enabled and marker.exists()):
+        return
+    try:
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(tracking_uri=settings.uri)
+        client.log_artifact(marker.read_text(), str(page), "comparison")
+    except Exception as error:  # mlflow raises what its backend raises
+        raise QuantError(
+            f"{page} is written, but tracking at {settings.uri} does not take it "
+            f"({type(error).__name__}); the page and the jobs are whole without it."
+        ) from error
 
 
 def open_tracker(
