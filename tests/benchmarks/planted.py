@@ -23,6 +23,7 @@ from quant.core.types import Vector
 from quant.evaluation import metrics
 from quant.stages import universe
 from tests import markets, oracle
+from tests.benchmarks._tables import markdown, mean
 from tests.test_config import composed
 
 STRENGTHS, SIZES = (0.02, 0.05, 0.10), (60, 150, 300)
@@ -60,6 +61,7 @@ def recovered(names: int, alpha_ic: float, seed: int) -> dict[str, float]:
         made = markets.book(config, frames, alpha)
         out[name] = annual(markets.net(made["nav"]))
         out[f"{name} raw"] = annual(markets.excess(made["nav"], "portfolio"))
+        out["years"] = len(markets.net(made["nav"])) / YEAR
         out[f"{name} IC"] = float(markets.daily_ic(alpha, frames["labels"])["ic"].mean())
     return out
 
@@ -100,10 +102,6 @@ def share(rows: pd.DataFrame) -> tuple[float, float]:
     return float(ratio), float(np.sqrt((n - 1) / n * np.square(without - np.mean(without)).sum()))
 
 
-def _with_error(column: pd.Series, digits: int = 2) -> str:
-    return f"{column.mean():.{digits}f} ({column.sem():.{digits}f})"
-
-
 def shares_table(found: dict[tuple, list[dict]]) -> Iterable[tuple[str, ...]]:
     """Lines of the first table."""
     yield ("alpha_ic", "names", "markets", "share of the oracle", "model, net", "oracle, net",
@@ -111,8 +109,8 @@ def shares_table(found: dict[tuple, list[dict]]) -> Iterable[tuple[str, ...]]:
     for (names, alpha_ic), values in found.items():
         rows = pd.DataFrame(values)
         ratio, error = share(rows)
-        numbers = [_with_error(rows[c]) for c in ("model", "oracle", "model raw", "oracle raw")]
-        ic = _with_error(rows["model IC"], 3)
+        numbers = [mean(rows[c]) for c in ("model", "oracle", "model raw", "oracle raw")]
+        ic = mean(rows["model IC"], 3)
         yield (
             f"{alpha_ic:.2f}",
             str(names),
@@ -132,11 +130,11 @@ def law_table(found: dict[tuple, list[dict]]) -> Iterable[tuple[str, ...]]:
         r = pd.DataFrame(values)
         yield (
             f"{alpha_ic:.2f}", f"{r['names'].mean():.0f} of {names}", str(len(r)),
-            _with_error(r["IC"], 4), _with_error(r["ideal"]), _with_error(r["law"]),
-            _with_error(r["ideal"] - r["law"]), _with_error(r["TC"]), _with_error(r["active"]),
-            _with_error(r["TC law"]), _with_error(r["active"] - r["TC law"]),
-            _with_error(r["whole TC"]), _with_error(r["active"] - r["whole TC law"]),
-            _with_error(r["net"]),
+            mean(r["IC"], 4), mean(r["ideal"]), mean(r["law"]),
+            mean(r["ideal"] - r["law"]), mean(r["TC"]), mean(r["active"]),
+            mean(r["TC law"]), mean(r["active"] - r["TC law"]),
+            mean(r["whole TC"]), mean(r["active"] - r["whole TC law"]),
+            mean(r["net"]),
         )  # fmt: skip
 
 
@@ -158,10 +156,7 @@ def main() -> None:
         for kind, key, made in pool.imap(_do, tasks):
             found[kind].setdefault(key, []).append(made)
     for lines in (shares_table(found["share"]), law_table(found["law"])):
-        head, *rest = lines
-        for line in (head, ("---",) * len(head), *rest):
-            print("| " + " | ".join(line) + " |")
-        print()
+        print(markdown(lines), end="\n\n")
 
 
 if __name__ == "__main__":
