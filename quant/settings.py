@@ -430,7 +430,9 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         require("evaluation.quantiles", self.quantiles, 2, 100, "buckets")
-        require("evaluation.bootstrap", self.bootstrap, 0, 100_000, "draws")
+        # 0 = none; fewer than 19 can not show a size of 5 %
+        require("evaluation.bootstrap", self.bootstrap, 19 * bool(self.bootstrap), 100_000, "draws")
+        require("evaluation.block", self.block, 1, 252, "sessions")
         require("evaluation.same_idea", self.same_idea, 0, 1, "correlation")
 
 
