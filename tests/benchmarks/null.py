@@ -21,16 +21,18 @@ from multiprocessing import get_context
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from quant import settings
-from quant.core.types import Frame
+from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.evaluation import metrics
+from quant.evaluation.clusters import Trial as Tried
+from quant.evaluation.clusters import ideas
 from quant.features.producers import PRODUCERS
 from tests import markets
+from tests.benchmarks._tables import above, markdown, mean
 from tests.pipeline import Frames
 from tests.shared import SHARED
 from tests.test_config import composed
@@ -56,9 +58,9 @@ COSTS, TARGET = "unshrunk, with costs", "calibrated, volatility target 12 %"
 NAMES = 60
 
 
-def judged(frames: Frames) -> metrics.Shape:
-    """Sharpe ratio a session of the net return of the book in `frames`, and its moments."""
-    return metrics.shape(markets.net(frames["nav"]))
+def judged(frames: Frames) -> Vector:
+    """(n_days,) net return of the book in `frames`."""
+    return markets.net(frames["nav"])
 
 
 def run(config: settings.Config, frames: Frames, seed: int, labels: Frame | None = None) -> Rows:
@@ -76,11 +78,12 @@ def run(config: settings.Config, frames: Frames, seed: int, labels: Frame | None
     for name, how, alpha in (
         (AS_IS, free, asis), (BETS, free, bets), (COSTS, dear, bets), (TARGET, tamed, asis)
     ):  # fmt: skip
-        found, year = judged(markets.book(how, frames, alpha)), np.sqrt(config.region.periods)
-        out[name] = {"shape": found, "sharpe": found.sharpe * year, "psr": metrics.psr(found)}
-        if name != COSTS:  # alphas drawn anew every day cost more than any book's
+        net, year = judged(markets.book(how, frames, alpha)), config.region.periods
+        found = metrics.psr(metrics.shape(net))
+        out[name] = {"net": net, "sharpe": metrics.sharpe(net, periods=year), "psr": found}
+        if name != COSTS:  # alphas drawn anew at every rebalance cost more than any book's
             control = judged(markets.book(how, frames, markets.permuted(alpha, seed)))
-            out[name]["control"] = control.sharpe * year
+            out[name]["control"] = metrics.sharpe(control, periods=year)
     # the IC is that of the scores, whatever is made of them
     out[AS_IS]["ic"] = out[BETS]["ic"] = float(markets.daily_ic(asis, real)["ic"].mean())
     return out
@@ -99,23 +102,31 @@ def reduced(seed: int) -> Rows:
     """One market of 60 names and four years: the run, its controls, the best of the trials."""
     given, _ = markets.drawn("us", NAMES, 0.0, seed)
     rows = run(*trial(given, *TRIALS[0]), seed)
-    tried = {name: [rows[name]["shape"]] for name in (AS_IS, BETS)}
+    tried = {name: [rows[name]["net"]] for name in (AS_IS, BETS)}
     for one in TRIALS[1:]:
         config, frames = trial(given, *one)
         frames, free = markets.modelled(config, frames), markets.unhindered(config)
         bets = markets.unshrunk(frames["alpha"], frames["membership"], config.model2.label.horizon)
         for name, alpha in ((AS_IS, frames["alpha"]), (BETS, bets)):
             tried[name].append(judged(markets.book(free, frames, alpha)))
-    for name, shapes in tried.items():
-        rows[name] |= best(shapes)
+    for name, nets in tried.items():
+        rows[name] |= best(nets)
     return rows
 
 
-def best(shapes: list[metrics.Shape]) -> dict[str, float]:
-    """PSR and DSR of the best of several trials, each counted as one."""
-    sharpes = np.array([s.sharpe for s in shapes])
-    winner, spread = shapes[int(sharpes.argmax())], float(sharpes.var(ddof=1))
-    return {"best": metrics.psr(winner), "dsr": metrics.dsr(winner, len(shapes), spread)}
+def best(nets: Sequence[Vector]) -> dict[str, float]:
+    """PSR and DSR of the best of several trials; those that go together are one idea."""
+    shapes = [metrics.shape(net) for net in nets]
+    days = pd.date_range("2000-01-01", periods=max(net.size for net in nets))
+    ledger = []
+    for number, (net, one) in enumerate(zip(nets, shapes, strict=True)):
+        # trials of a longer horizon have less history; all end on one day
+        rows = {"date": days[-net.size :], "book": net, "benchmark": 0.0, "rf": 0.0}
+        ledger.append(Tried(str(number), "", one.sharpe, one.n, pd.DataFrame(rows)))
+    found = ideas(ledger, settings.Evaluation().same_idea)
+    winner = max(shapes, key=lambda one: one.sharpe)
+    dsr = metrics.dsr(winner, found.n, found.variance)
+    return {"best": metrics.psr(winner), "dsr": dsr, "ideas": found.n}
 
 
 def full(seed: int) -> Rows:
@@ -154,39 +165,31 @@ def real(seed: int, size: str, names: bool = True) -> Rows:
     return run(config, frames | {"labels": mixed}, seed, frames["labels"])
 
 
+HEAD = ("market", "book", "runs", "IC (s.e.)", "p", "net Sharpe (s.e.)", "control", "difference",
+        "PSR > 0.95", "best of 8: PSR > 0.95", "ideas", "best of 8: DSR > 0.95")  # fmt: skip
+
+
 def table(found: Iterable[tuple[str, Rows]]) -> str:
-    """Markdown: a line a setting, over all runs of it."""
-    rows: dict[tuple[str, str], list[dict]] = {}
+    """A line for each setting, over all its runs."""
+    runs: dict[tuple[str, str], list[dict]] = {}
     for market, one in found:
         for setting, values in one.items():
-            rows.setdefault((market, setting), []).append(values)
-    head = ("market", "book", "runs", "IC (s.e., p)", "net Sharpe", "control", "difference (s.e.)",
-            "PSR > 0.95", "best of 8: PSR > 0.95", "best of 8: DSR > 0.95")  # fmt: skip
-    lines = [head, ("---",) * len(head)]
-    lines += [(*key, *_cells(pd.DataFrame(values))) for key, values in sorted(rows.items())]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+            runs.setdefault((market, setting), []).append(values)
+    return markdown([HEAD, *((*key, *cells(pd.DataFrame(rows))) for key, rows in runs.items())])
 
 
-def _cells(rows: pd.DataFrame) -> tuple[str, ...]:
-    n, lack = len(rows), "-"
-    ic = lack
-    if "ic" in rows and n > 1:
-        p = stats.ttest_1samp(rows["ic"], 0.0).pvalue
-        ic = f"{rows['ic'].mean():+.4f} ({rows['ic'].sem():.4f}, {p:.2f})"
-    control = difference = lack
-    if "control" in rows:
-        gap = rows["sharpe"] - rows["control"]
-        control, difference = f"{rows['control'].mean():+.2f}", f"{gap.mean():+.2f}"
-        difference += f" ({gap.sem():.2f})" if n > 1 else ""
-    shares = (_share(rows[c]) if c in rows else lack for c in ("psr", "best", "dsr"))
-    return str(n), ic, f"{rows['sharpe'].mean():+.2f}", control, difference, *shares
-
-
-def _share(probability: pd.Series) -> str:
-    """Share above 0.95 with its exact 95 % interval (Clopper & Pearson 1934)."""
-    hits, n = int((probability > 0.95).sum()), len(probability)
-    low, high = stats.binomtest(hits, n).proportion_ci()
-    return f"{hits / n:.1%} [{low:.1%}, {high:.1%}]"
+def cells(r: pd.DataFrame) -> Iterable[str]:
+    """The numbers of one line; "-" for what its setting does not ask."""
+    yield str(len(r))
+    yield mean(r["ic"], 4) if "ic" in r else "-"
+    yield f"{stats.ttest_1samp(r['ic'], 0.0).pvalue:.2f}" if "ic" in r and len(r) > 1 else "-"
+    yield mean(r["sharpe"])
+    yield mean(r["control"]) if "control" in r else "-"
+    yield mean(r["sharpe"] - r["control"]) if "control" in r else "-"
+    yield above(r["psr"])
+    yield above(r["best"]) if "best" in r else "-"
+    yield f"{r['ideas'].mean():.1f}" if "ideas" in r else "-"
+    yield above(r["dsr"]) if "dsr" in r else "-"
 
 
 def _do(task: tuple[str, Callable[[int], Rows], int]) -> tuple[str, Rows]:
@@ -204,19 +207,18 @@ def main() -> None:
     asked.add_argument("--full", type=int, default=0)
     asked.add_argument("--real", type=int, default=0)
     asked = asked.parse_args()
-    whole = -(-asked.real // 10)
     if asked.real and not SHARED.exists():
         sys.exit("--real needs ../shared/data, which is beside the project in development only.")
     tasks = [
-        ("CN 2010-2019, 800 names", partial(real, size="800"), whole),
+        ("sim, 60 names, 4 years", reduced, asked.seeds),
+        ("sim, 300 names, 9 years", full, asked.full),
         ("CN, 300 names", partial(real, size="300"), asked.real),
         ("CN, 300 names, time alone", partial(real, size="300", names=False), asked.real),
-        ("sim, 300 names, 9 years", full, asked.full),
-        ("sim, 60 names, 4 years", reduced, asked.seeds),
+        ("CN, 800 names", partial(real, size="800"), -(-asked.real // 10)),
     ]
-    todo = [(name, what, 1 + seed) for name, what, n in tasks for seed in range(n)]
+    todo = [(name, what, seed) for name, what, n in tasks for seed in range(1, n + 1)]
     with get_context("spawn").Pool(2) as pool:
-        print(table(pool.imap_unordered(_do, todo)))
+        print(table(pool.imap(_do, todo)))
 
 
 if __name__ == "__main__":
