@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,8 @@ from quant.core.types import Frame
 from quant.evaluation import clusters, compare, metrics, overfit
 from quant.evaluation.clusters import Trial
 from quant.governance import trials
+from quant.reporting.comparison import ComparisonInputs, render
 from quant.reporting.write import create
-
-if TYPE_CHECKING:
-    from quant.reporting.comparison import ComparisonInputs
 
 RECORD, RETURNS = "job.json", "returns.parquet"
 # portfolio metrics that the page shows
@@ -92,8 +90,6 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
     folders : of the jobs that finished, in their order; stamp : name of the page
     failed  : jobs that left nothing
     """
-    from quant.reporting.comparison import render
-
     jobs = [job for job in map(read, folders) if job is not None]
     markets: dict[str, list[Job]] = {}
     for job in jobs:
@@ -109,10 +105,8 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
     return pages
 
 
-def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> "ComparisonInputs":
+def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> ComparisonInputs:
     """Everything on the page of jobs on one market; the first one is the base."""
-    from quant.reporting.comparison import ComparisonInputs
-
     base, labels = jobs[0].record, label([j.record["overrides"] for j in jobs])
     distinct = list({j.trial.config_hash: j.trial for j in jobs}.values())
     known = trials.snapshot(Path(base["trials"]), base["market"], "").others

@@ -14,6 +14,7 @@ UNITS = {
     "sharpe": "annualised", "sharpe_gross": "annualised", "sharpe_se": "annualised",
     "sharpe_period": "a session", "sortino": "annualised", "max_drawdown": "decimal",
     "psr": "probability", "dsr": "probability", "pbo": "probability",
+    "dsr_configs": "probability",
     "n_trials": "ideas", "n_configs": "configurations", "expected_max_sharpe": "a session",
     "min_trl": "sessions", "n_obs": "sessions", "turnover_ann": "times NAV a year, two-way",
     "cost_bp_ann": "bp of NAV a year", "beta": "slope", "alpha": "decimal a year",

@@ -94,10 +94,15 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
 
 
 def luck(daily: Frame, tried: list[Trial], ideas: clusters.Ideas) -> dict[str, float]:
-    """What the number of trials leaves of the Sharpe ratio: DSR, and PBO where it can be told."""
+    """What the number of trials leaves of the Sharpe ratio, and PBO where it can be told.
+
+    dsr counts ideas; dsr_configs every configuration as if it were one.
+    """
     own, cash = daily["book"].to_numpy(), daily["rf"].to_numpy()
     out = summary.deflated(own, cash, ideas.n, ideas.variance)
+    spread = clusters.variance(np.array([t.sharpe for t in tried]))
     out["n_configs"] = float(len(tried))
+    out["dsr_configs"] = summary.deflated(own, cash, len(tried), spread)["dsr"]
     shared = clusters.excess(tried).reindex(daily["date"]).dropna(axis=1)
     out["pbo"] = overfit.pbo(shared.to_numpy())
     return out

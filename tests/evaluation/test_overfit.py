@@ -8,7 +8,7 @@ import pytest
 
 from quant.core.errors import ConfigError, DataError
 from quant.core.seeds import generator
-from quant.evaluation.overfit import cscv
+from quant.evaluation.overfit import cscv, pbo
 from tests.shared import need
 
 SMALL = json.loads((Path(__file__).parents[1] / "answers/sharpe.json").read_text())["pbo_small"]
@@ -48,6 +48,26 @@ def test_skill_is_not_overfit_and_noise_is():
     assert cscv(skill, 10).pbo == 0.0
     assert set(cscv(skill, 10).best) == {3}
     assert 0.2 < cscv(noise, 10).pbo < 0.95
+
+
+def test_it_takes_ten_configurations_that_vary_and_ten_periods_a_block():
+    noise = generator(42, "tests", "pbo", "few").normal(0, 0.01, (160, 10))
+    assert pbo(noise) == cscv(noise).pbo
+    assert np.isnan(pbo(noise[:, :9])) and np.isnan(pbo(noise[1:]))
+    cash = np.zeros((160, 1))
+    assert np.isnan(pbo(np.hstack([noise[:, :9], cash])))
+    assert pbo(np.hstack([noise, cash])) == pbo(noise)
+    assert np.isnan(pbo(noise[:0])) and np.isnan(pbo(noise[:, :0]))
+
+
+def test_a_book_in_cash_for_half_of_the_time_is_neither_good_nor_bad_there():
+    """Its ratio is 0 on those blocks, above every loser: it wins them all and is never last."""
+    losers = generator(42, "tests", "pbo", "cash").normal(-0.01, 0.001, (80, 3))
+    late = np.r_[np.zeros(40), losers[40:, 0]]
+    found = cscv(np.column_stack([losers, late]), 4)
+    assert (found.best == 3).any() and np.isfinite(found.logits).all()
+    first = list(found.best)[0]  # chosen on the two blocks in cash
+    assert first == 3
 
 
 def test_faults_are_named():

@@ -10,7 +10,7 @@ from quant import settings
 from quant.config import config_hash
 from quant.core import tables
 from quant.core.seeds import generator
-from quant.evaluation import summary
+from quant.evaluation import metrics, summary
 from quant.evaluation.clusters import Trial
 from quant.governance import trials
 from quant.stages import evaluate
@@ -72,7 +72,7 @@ def other(name: str, own: np.ndarray, sharpe: float = 0.03) -> Trial:
 def test_a_run_without_a_ledger_is_one_trial():
     found = run()["portfolio"]
     assert (found["n_trials"], found["n_configs"], found["expected_max_sharpe"]) == (1, 1, 0)
-    assert found["dsr"] == found["psr"] and "pbo" not in found
+    assert found["dsr"] == found["dsr_configs"] == found["psr"] and "pbo" not in found
 
 
 def test_near_copies_count_as_configurations_and_not_as_ideas():
@@ -83,6 +83,11 @@ def test_near_copies_count_as_configurations_and_not_as_ideas():
     found, rows = made["portfolio"], made["trials"].set_index("config_hash")
     assert (found["n_configs"], found["n_trials"]) == (8, 4)
     assert found["dsr"] < found["psr"] and found["expected_max_sharpe"] > 0
+    sharpes = [*(t.sharpe for t in (*copies, *apart)), found["sharpe_period"]]
+    daily = summary.daily(*(nav(b, r) for b, r in (("p", 0.8 * MARKET + own), ("b", MARKET))))
+    shape = metrics.shape(daily["book"].to_numpy(), daily["rf"].to_numpy())
+    every = metrics.dsr(shape, 8, np.var(sharpes, ddof=1))
+    assert found["dsr_configs"] == pytest.approx(every, rel=1e-9)
     assert rows["own"].sum() == 1 and rows.loc["me", "own"]
     same = rows.index[rows["cluster"] == rows.loc["me", "cluster"]]
     assert set(same) == {"me", "copy 0", "copy 1", "copy 2", "copy 3"}
