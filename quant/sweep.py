@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quant.core import logs
 from quant.core.errors import StoreError
 from quant.core.seeds import generator
 from quant.core.store import full_disk
@@ -96,6 +97,8 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
         markets.setdefault(job.record["market"], []).append(job)
     groups = [group for group in markets.values() if len(group) > 1]
     alone = sum(len(group) == 1 for group in markets.values())
+    if len(jobs) > 1 and not groups:
+        logs.event("no two jobs of the sweep ran on one market: there is nothing to compare")
     pages = []
     for group in groups:
         base = group[0].record
