@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from quant.core.panel import sessions_of
+from quant.core.panel import Panel, sessions_of
 from quant.core.types import Frame
 from quant.evaluation import splits
 from quant.model2 import train
@@ -38,6 +38,28 @@ def purged(m: Market, f: Frames) -> str:
     return ""
 
 
+def labels_start_later(m: Market, f: Frames) -> str:
+    """Within an industry and day, labels differ by the returns from open(t+1) to open(t+1+h).
+
+    Of names that trade on both days; what an industry's mean takes off is the same for all.
+    """
+    horizon, bars = m.config.model2.label.horizon, f["bars"]
+    level = Panel.of(bars.assign(level=bars["open"] * bars["factor"]), ["level"],
+                     dates=sessions_of(f["sessions"]))  # fmt: skip
+    level = pd.DataFrame(level["level"], f["sessions"]["date"], level.symbols)
+    total = (level.shift(-1 - horizon) / level.shift(-1) - 1.0).stack().rename("total")
+    rows = f["labels"].merge(f["membership"], on=["date", "symbol"])
+    rows = rows.join(total, on=["date", "symbol"], how="inner")
+    ends = f["listings"].set_index("symbol")["delist_date"]
+    rows = rows[~(rows["symbol"].map(ends) < rows["end"])]
+    taken = (rows["total"] - rows["raw"]).groupby([rows["date"], rows["industry_id"]])
+    wide = taken.transform("max") - taken.transform("min") > 1e-9
+    if not wide.any():
+        return ""
+    one = rows[wide].iloc[0]
+    return f"{_at(one)} label {one['raw']:.4f} is not of the return {one['total']:.4f} from t+1"
+
+
 def fills_at_the_open(m: Market, f: Frames) -> str:
     """Every trade has the open of its session for a price."""
     rows = _trades(f)
@@ -64,6 +86,20 @@ def unfilled_for_a_cause(m: Market, f: Frames) -> str:
     return f"{_at(one)} not traded as {one['reason']}, but it opened at {one['open']:g}"
 
 
+def metrics_of_every_session(m: Market, f: Frames) -> str:
+    """The Sharpe ratio of a book is that of its NAV table, no session left out."""
+    told = f["metrics"].set_index(["book", "metric"])["value"]
+    for book, rows in f["nav"].groupby("book"):
+        rows = rows.sort_values("date")
+        over = (rows["nav"].pct_change() - rows["rf"]).iloc[1:]
+        own = over.mean() / over.std() * np.sqrt(m.config.region.periods)
+        if abs(own - told[book, "sharpe"]) > 1e-9:
+            return (
+                f"{book} is said to have Sharpe {told[book, 'sharpe']:.3f}, its NAV has {own:.3f}"
+            )
+    return ""
+
+
 def _trades(f: Frames) -> Frame:
     """Fills beside the bar of their session, without those that a delisting makes."""
     fills = f["fills"][~f["fills"]["reason"].isin(["delisted", "source ended"])]
@@ -77,6 +113,8 @@ def _at(row: pd.Series) -> str:
 
 CHECKS: dict[str, Check] = {
     "purged": purged,
+    "labels start later": labels_start_later,
+    "metrics of every session": metrics_of_every_session,
     "fills at the open": fills_at_the_open,
     "unfilled for a cause": unfilled_for_a_cause,
 }

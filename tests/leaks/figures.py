@@ -37,6 +37,13 @@ def rank_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
     return Gain(one.mean(), other.mean(), bool(t > T_LEAST), f"t = {t:.1f}")
 
 
+def hold_out_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
+    """The same, on the sessions of the last model."""
+    first = clean["folds"]["predict_start"].max()
+    late = [f | {"alpha": f["alpha"][f["alpha"]["date"] >= first]} for f in (clean, leaky)]
+    return rank_ic(*late, horizon, periods)
+
+
 def _ic(frames: Frames) -> pd.Series:
     rows = frames["alpha"].merge(frames["labels"], on=["date", "symbol"])
     daily = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
@@ -78,6 +85,16 @@ def _sharpe(clean: pd.Series, leaky: pd.Series, periods: int) -> Gain:
     return Gain(*map(float, ratios(both)), p < P_MOST, f"p = {p:.3f}")
 
 
+def reported(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
+    """Sharpe as evaluated: of the same days, so any difference of a standard error counts."""
+    one, other = (
+        f["metrics"].query("book == 'portfolio'").set_index("metric")["value"]
+        for f in (clean, leaky)
+    )
+    gain = (other["sharpe"] - one["sharpe"]) / one["sharpe_se"]
+    return Gain(one["sharpe"], other["sharpe"], bool(gain > 0.25), f"{gain:.2f} s.e.")
+
+
 def cpcv_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
     """Mean rank IC of the splits of cross-validation; t above 3, counting groups, not splits."""
     one, other = (
@@ -94,13 +111,17 @@ FIGURES: dict[str, Callable[[Frames, Frames, int, int], Gain]] = {
     "Sharpe": sharpe,
     "active Sharpe": active,
     "benchmark Sharpe": benchmark,
+    "hold-out IC": hold_out_ic,
     "CPCV IC": cpcv_ic,
+    "reported Sharpe": reported,
 }
 # the last stage that a figure needs
 NEEDS = {
     "rank IC": "model2",
+    "hold-out IC": "model2",
     "CPCV IC": "model2",
     "Sharpe": "backtest",
     "active Sharpe": "backtest",
     "benchmark Sharpe": "backtest",
+    "reported Sharpe": "evaluate",
 }

@@ -1,11 +1,13 @@
 """The markets of the catalogue: without any alpha, each with the events that its leaks live on."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +17,8 @@ import pandas as pd
 from quant import settings
 from quant.market import world
 from quant.market.region import region
-from tests.pipeline import Frames, ingested, tiny
+from tests.leaks import vendor
+from tests.pipeline import Frames, ingested, through, tiny
 
 US = (date(2010, 1, 4), date(2014, 12, 31))
 CN = (date(2011, 1, 4), date(2014, 6, 30))
@@ -28,10 +31,11 @@ CN_CUTS = ("2013-10-16", "2012-11-29", "2014-03-05")
 class Spec:
     """How a market is made.
 
-    cuts   : sessions to cut after
-    change : what its dynamics have of their own, as in quant.market.region
-    events : what happens to the tables afterwards
-    config : settings by dotted name that differ from tests.pipeline.tiny
+        cuts   : sessions to cut after
+        change : what its dynamics have of their own, as in quant.market.region
+        events : what happens to the tables afterwards
+        config : settings by dotted name that differ from tests.leaks import vendor
+    from tests.pipeline.tiny
     """
 
     region: str
@@ -72,14 +76,11 @@ def penny(frames: Frames) -> Frames:
 
 
 def reclassified(frames: Frames) -> Frames:
-    """The best fifth of every industry belongs to the next one from a late day on."""
+    """The worst third of the names are called shell companies from a late day on."""
     spells, day = frames["industries"], pd.Timestamp("2014-11-03")
-    gain = spells["symbol"].map(growth(frames))
-    best = gain.groupby(spells["industry_id"]).rank(pct=True) > 0.8
-    ids = np.unique(spells["industry_id"])
-    after = dict(zip(ids, np.roll(ids, 1), strict=True))
-    moved = spells[best].assign(in_date=day, industry_id=spells["industry_id"].map(after))
-    stay = spells.assign(out_date=spells["out_date"].where(~best, day - pd.Timedelta(days=1)))
+    shell = spells["symbol"].map(growth(frames)).rank(pct=True) < 0.33
+    moved = spells[shell].assign(in_date=day, industry_id="Shell.01", group_id="Shell")
+    stay = spells.assign(out_date=spells["out_date"].where(~shell, day - pd.Timedelta(days=1)))
     both = pd.concat([stay, moved]).sort_values(["symbol", "in_date"], ignore_index=True)
     return {**frames, "industries": both.astype({"out_date": "datetime64[ns]"})}
 
@@ -96,8 +97,16 @@ SPECS = {
     ),
     # cheap names that come back are merged one for ten in the end
     "us penny": Spec("us", US, US_CUTS, names=100, events=penny),
-    # winners are moved to another industry in the end
-    "us revised": Spec("us", US, US_CUTS, events=reclassified),
+    # losers are moved to an industry of their own in the end
+    "us revised": Spec(
+        "us",
+        US,
+        US_CUTS,
+        names=80,
+        size=80,
+        events=reclassified,
+        config={"model2.models": ["ridge"]},
+    ),
     # refits are frequent, and what they learn from is short
     "us short": Spec(
         "us",
@@ -109,15 +118,32 @@ SPECS = {
             "model2.walk_forward.max_train_years": 0.8,
         },
     ),
+    # long enough before the first refit for blocks of a quarter
+    "us selected": Spec(
+        "us",
+        US,
+        US_CUTS[:1],
+        config={"model2.walk_forward.min_train_years": 1.0, "model2.walk_forward.row_step": 2},
+    ),
     "us ridge": Spec("us", US, US_CUTS, config={"model2.models": ["ridge"]}),
-    "us alpha": Spec("us", US, US_CUTS, alpha_ic=0.3),
+    # the last year is a hold-out that has been read: models are frozen at its start
+    "us held out": Spec(
+        "us",
+        US,
+        ("2014-07-08", "2013-10-16"),
+        config={"evaluation.holdout.start": "2014-01-02", "evaluation.holdout.read": True},
+    ),
+    # a strong signal, traded often
+    "us alpha": Spec("us", US, US_CUTS[:1], alpha_ic=0.5, config={"costs.lambda1": 0.0}),
     # stamp duty was halved on 2023-08-28
     "cn fees": Spec(
         "cn",
         (date(2020, 1, 2), date(2024, 6, 28)),
         ("2023-03-16", "2022-11-29", "2023-05-10"),
-        alpha_ic=0.3,
+        alpha_ic=0.5,
     ),
+    # every name is suspended for three weeks in about a hundred days
+    "cn halted": Spec("cn", CN, CN_CUTS, change={"suspension": 0.01}),
     "cn": Spec("cn", CN, CN_CUTS),
 }
 
@@ -140,6 +166,8 @@ def market(name: str) -> Market:
         stack.enter_context(patch.object(world, "region", lambda _: place))
         frames = ingested(spec.region, spec.names, spec.alpha_ic, spec.seed, spec.span)
     frames = spec.events(frames)
+    with tempfile.TemporaryDirectory() as folder:
+        read = through(tiny(spec.region), frames, Path(folder), [vendor.STAGE])
     config = tiny(spec.region)
     config.universe.size = spec.size
     for key, value in spec.config.items():
@@ -148,4 +176,8 @@ def market(name: str) -> Market:
         for step in path:
             part = getattr(part, step)
         setattr(part, last, value)
-    return Market(config, frames, tuple(pd.Timestamp(c).to_datetime64() for c in spec.cuts))
+    return Market(
+        config,
+        frames | {"bars": read["bars"]},
+        tuple(pd.Timestamp(c).to_datetime64() for c in spec.cuts),
+    )

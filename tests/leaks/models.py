@@ -1,6 +1,5 @@
 """Leaky training, selection and calibration."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -9,7 +8,8 @@ from quant.core.seeds import generator
 from quant.core.types import Codes, Frame, Mask, Vector
 from quant.evaluation import signal, splits
 from quant.model2 import calibration, cpcv, scores, train
-from quant.model2.design import Rows
+from quant.model2.curve import Curve
+from quant.model2.design import Design, Rows
 from quant.model2.models import RidgeModel
 from quant.model2.train import FittedModel
 from tests.leaks.leak import instead, leak
@@ -105,6 +105,22 @@ def ensemble_weights_from_test_ic():
     ]
 
 
+@leak("fitted on the hold-out", "model2", "hold-out IC", market="us held out")
+def last_model_has_seen_the_hold_out():
+    """The frozen model is fitted once more on everything, "to use all of the data"."""
+    train_rows = splits.Fold.train
+
+    def rows(self: splits.Fold, start: Codes, end: Codes) -> Mask:
+        frozen = self.predict_end - self.predict_start > 100
+        return np.ones(start.size, dtype=bool) if frozen else train_rows(self, start, end)
+
+    def everything(rows: Rows, step: int, last: int) -> Design:
+        return design(rows, step, rows.sessions.size)
+
+    design = train.training
+    return [instead(splits.Fold, "train", rows), instead(train, "training", everything)]
+
+
 # -- selection ------------------------------------------------------------------------------------
 
 
@@ -113,12 +129,12 @@ def unpurged(start: Codes, end: Codes, block: Codes, embargo: int) -> Mask:
     return ~np.isin(np.arange(start.size), block)
 
 
-@leak("label overlaps the test block", "model2", CV, check="purged")
+@leak("label overlaps the test block", "model2", CV, market="us selected", check="purged")
 def cross_validation_without_purge():
     return instead(splits, "_clear", unpurged)
 
 
-@leak("shuffled cross-validation", "model2", CV, check="purged")
+@leak("shuffled cross-validation", "model2", CV, market="us selected", check="purged")
 def shuffled_folds():
     """`KFold(shuffle=True)`: neighbours of a test day, with nearly its label, train."""
     by_date = splits.groups_by_date
@@ -135,15 +151,15 @@ def shuffled_folds():
 
 @leak("calibrated on labels not yet known", "model2", "active Sharpe", market="us short")
 def calibration_on_its_own_sessions():
-    """The curve of a refit comes from the very sessions on which it is used."""
-    fitted = calibration._fitted
+    """The curve of a refit is the mean return of each bin on the very sessions it is used for."""
 
     def own(daily, refit, spec):
-        at = np.unique(daily.known)
-        later = at[at > refit]
-        if not later.size:
-            return fitted(daily, refit, spec)
-        block = dataclasses.replace(daily, known=np.where(daily.known == later[0], refit, 2**40))
-        return fitted(block, refit, dataclasses.replace(spec, min_dates=2))
+        use = (daily.session >= refit) & (daily.session < refit + 21)
+        if not use.any():
+            return None
+        count, means = daily.count[use].sum(axis=0), daily.means[use]
+        realised = (means - means.mean(axis=1, keepdims=True)).mean(axis=0)
+        score = daily.score[use].sum(axis=0) / count
+        return Curve(score, realised, realised, count.astype(np.int64), 1.0)
 
     return instead(calibration, "_fitted", own)

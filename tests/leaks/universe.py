@@ -105,3 +105,15 @@ def names_with_crashes_dropped():
         return worst.index[worst > -0.16]
 
     return from_bars(clean)
+
+
+@leak("revised classification", "universe", SHARPE, market="us revised")
+def shell_companies_of_today_left_out():
+    """The industry that a name has in the end decides whether it was ever wanted."""
+
+    def membership(members: Frame, spells: Frame, *more: object):
+        latest = spells.sort_values("in_date").groupby("symbol")["group_id"].last()
+        kept = members[members["symbol"].map(latest) != "Shell"]
+        return MEMBERSHIP(kept, spells, *more)
+
+    return instead(universe, "membership", membership)
