@@ -171,5 +171,9 @@ def test_a_multirun_ends_with_its_comparison_whatever_a_job_does(tmp_path):
     for said in ("optimizer.gamma=8", "optimizer.gamma=4", "SIMULATED", "INCONCLUSIVE", "1 of the"):
         assert said in text, said
     assert list((tmp_path / "mlruns" / "artifacts").glob(f"*/artifacts/comparison/{page.name}"))
+    ledger = tmp_path / "mlruns" / "trials.jsonl"
+    lines = trials.read(ledger)
+    kept = trials.snapshot(ledger, lines[0]["market"], "another").others
+    assert len(kept) == 2 and [t.n_obs for t in kept] == [len(t.returns) for t in kept]
     single = quant(tmp_path, *TINY, "stage=ingest", "--multirun", "optimizer.gamma=8,4")
     assert single.returncode == 0 and "comparison" not in single.stderr
