@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph: kind is lead, note, warning or empty."""
+    """A paragraph: kind is lead, note, warning or empty; sub is a heading within a section."""
 
     kind_of: ClassVar[str] = "text"
     text: str

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 from quant.reporting.blocks import Figure
+from quant.reporting.charts.bands import Band, Bands
+from quant.reporting.charts.bands import draw as _draw_bands
 from quant.reporting.charts.bars import Bars, Histogram, Pulse
 from quant.reporting.charts.bars import draw as _draw_bars
 from quant.reporting.charts.bars import draw_histogram as _draw_histogram
@@ -22,7 +24,7 @@ from quant.reporting.charts.points import Cloud, Scatter, Strips
 from quant.reporting.charts.points import draw as _draw_scatter
 from quant.reporting.charts.points import draw_strips as _draw_strips
 
-Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat | Forest
+Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat | Forest | Bands
 DRAW: dict[type, Callable[..., Markup]] = {
     Lines: _draw_lines,
     Bars: _draw_bars,
@@ -32,10 +34,13 @@ DRAW: dict[type, Callable[..., Markup]] = {
     Strips: _draw_strips,
     Heat: _draw_heat,
     Forest: _draw_forest,
+    Bands: _draw_bands,
 }
 FULL, HALF, NARROW = 1080.0, 528.0, 358.0  # pixels; text is legible at these widths
 
 __all__ = [
+    "Band",
+    "Bands",
     "Bars",
     "Chart",
     "Cloud",

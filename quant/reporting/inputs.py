@@ -8,6 +8,7 @@ import pandas as pd
 
 from quant.core.errors import ReportError
 from quant.core.types import Frame
+from quant.reporting.holdout import Holdout
 
 # columns a frame must have when it is not empty; see quant/core/tables.py for units
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -36,6 +37,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "calibration": ("fold", "bin", "score", "realised", "alpha", "rows"),
     "membership": ("date", "symbol", "group_id"),
     "benchmark": ("date", "name", "close", "total_return"),
+    "trials": ("config_hash", "name", "sharpe_period", "n_obs", "cluster", "own"),
+    "comparisons": (
+        *("book", "other", "difference", "low", "high", "p_value", "detectable", "n_obs"),
+        "verdict",
+    ),
+    "survivorship": (
+        *("hazard", "rate", "loss", "ann_return", "ann_return_low", "ann_return_high"),
+        *("active", "active_low", "active_high", "sharpe", "sharpe_low", "sharpe_high"),
+        "break_even",
+    ),
 }
 
 
@@ -99,6 +110,7 @@ class ReportInputs:
                 horizon; optional se_bp, the standard error of the mean
     decay     : (lag, rank_ic) lag in sessions between score and the start of the return
     quality   : the QUALITY table itself; the page summarises it
+    holdout   : what the ledger of looks says of the hold-out that concerns the run
     """
 
     meta: ReportMeta
@@ -120,6 +132,10 @@ class ReportInputs:
     calibration: Frame = field(default_factory=pd.DataFrame)
     membership: Frame = field(default_factory=pd.DataFrame)
     benchmark: Frame = field(default_factory=pd.DataFrame)
+    trials: Frame = field(default_factory=pd.DataFrame)
+    comparisons: Frame = field(default_factory=pd.DataFrame)
+    survivorship: Frame = field(default_factory=pd.DataFrame)
+    holdout: Holdout = field(default_factory=Holdout)
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():

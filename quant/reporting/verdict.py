@@ -3,15 +3,20 @@
 import math
 
 from quant.reporting.blocks import Answer
+from quant.reporting.compared import INCONCLUSIVE, Compared, sentence
 from quant.reporting.formats import missing, number, percent, points
 from quant.reporting.lookup import BENCHMARK, Metrics
 
 CONFIDENT = 0.95
+TONES = {"BETTER": "good", "WORSE": "bad", INCONCLUSIVE: "fair"}
 
 
-def verdict(metrics: Metrics, benchmark: str, years: float) -> Answer:
+def verdict(
+    metrics: Metrics, benchmark: str, years: float, compared: Compared | None = None
+) -> Answer:
     """Judge the book `portfolio` against the book `benchmark`.
 
+    compared  : their Sharpe ratios, tested; it has the last word where there is one
     benchmark : name of the benchmark as it is printed
     years     : length of the window; turns an information ratio into a t value where the
                 table has no interval of the active return
@@ -31,17 +36,39 @@ def verdict(metrics: Metrics, benchmark: str, years: float) -> Answer:
     sentences = (
         _returns(mine, theirs, active, benchmark),
         _risk(metrics, benchmark),
+        sentence(compared) if compared else "",
         how,
         _deflated(metrics),
     )
-    return Answer(
-        _headline(active, sharper, certain),
-        tuple(s for s in sentences if s),
-        _tone(active, certain),
+    said = tuple(s for s in sentences if s)
+    if compared and not compared.same:
+        return Answer(_tested(active, sharper, compared), said, TONES[compared.verdict])
+    return Answer(_headline(active, sharper, certain), said, _tone(active, certain))
+
+
+def _tested(active: float, sharper: float, compared: Compared) -> str:
+    if compared.verdict == INCONCLUSIVE:
+        what = _what(active, sharper)
+        return (
+            f"{INCONCLUSIVE}: {what[:1].lower()}{what[1:]}; the difference in Sharpe ratio could "
+            "be chance"
+        )
+    earned = "more" if active > 0 else "less"
+    joint = "and" if (active > 0) == (compared.difference > 0) else "though"
+    return (
+        f"{compared.verdict} than its benchmark per unit of risk, by more than chance explains, "
+        f"{joint} it earned {earned}"
     )
 
 
 def _headline(active: float, sharper: float, certain: bool | None) -> str:
+    what = _what(active, sharper)
+    if certain is None:
+        return f"{what}; no test says whether that is chance"
+    return f"{what}; the difference is {'more than' if certain else 'within what'} chance explains"
+
+
+def _what(active: float, sharper: float) -> str:
     if active > 0:
         what = "Beat its benchmark after costs"
         if sharper < 0:
@@ -50,9 +77,7 @@ def _headline(active: float, sharper: float, certain: bool | None) -> str:
         what = "Did not beat its benchmark after costs"
         if sharper > 0:
             what = "Earned less than its benchmark after costs, but more per unit of risk"
-    if certain is None:
-        return f"{what}; no test says whether that is chance"
-    return f"{what}; the difference is {'more than' if certain else 'within what'} chance explains"
+    return what
 
 
 def _tone(active: float, certain: bool | None) -> str:
@@ -87,8 +112,7 @@ def _certainty(metrics: Metrics, active: float, years: float) -> tuple[bool | No
         certain = low > 0 or high < 0
         word = "excludes" if certain else "contains"
         return certain, (
-            f"The 95% interval of the active return, {points(low)} to {points(high)}, {word} zero: "
-            f"it is {'' if certain else 'not '}statistically distinguishable from zero."
+            f"The 95% interval of the active return, {points(low)} to {points(high)}, {word} zero."
         )
     ratio = metrics("information_ratio")
     if missing(ratio) or years <= 0:
@@ -101,6 +125,15 @@ def _certainty(metrics: Metrics, active: float, years: float) -> tuple[bool | No
     )
 
 
+def ideas(metrics: Metrics) -> str:
+    """How many ideas were tried, of how many configurations where that is known."""
+    n, configs = metrics("n_trials"), metrics("n_configs")
+    said = f"{number(n, 0)} idea{'s' * (n != 1)}"
+    if missing(configs) or configs == n:
+        return said
+    return f"{said} of {number(configs, 0)} configurations"
+
+
 def _deflated(metrics: Metrics) -> str:
     psr, dsr, trials = metrics("psr"), metrics("dsr"), metrics("n_trials")
     parts = []
@@ -110,7 +143,7 @@ def _deflated(metrics: Metrics) -> str:
         )
     if not missing(dsr):
         lucky = "passes" if dsr >= CONFIDENT else "does not pass"
-        tried = "" if missing(trials) else f" for {number(trials, 0)} trial{'s' * (trials != 1)}"
+        tried = "" if missing(trials) else f" for {ideas(metrics)}"
         parts.append(f"deflated{tried} (DSR) it is {number(dsr)}, which {lucky} 0.95")
     if not parts:
         return ""

@@ -5,12 +5,16 @@ import sys
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from quant.core import git, logs, tables
+from quant.core.store import digest_json
 from quant.core.types import Frame
+from quant.governance import holdout
+from quant.reporting.holdout import Holdout
 from quant.reporting.inputs import ReportInputs, ReportMeta
 from quant.reporting.page import render
 from quant.stages.registry import Context, Inputs, Stage
@@ -23,7 +27,7 @@ SHOWN = (
     tables.NAV, tables.METRICS, tables.FILLS, tables.WEIGHTS, tables.SOLVES, tables.ALPHA,
     tables.IC, tables.QUANTILES, tables.DECAY, tables.MEMBERS, tables.UNIVERSE_COUNTS,
     tables.QUALITY, tables.NOTES, tables.FOLDS, tables.CPCV, tables.CALIBRATION,
-    tables.MEMBERSHIP, tables.BENCHMARK,
+    tables.MEMBERSHIP, tables.BENCHMARK, tables.TRIALS, tables.COMPARISONS, tables.SURVIVORSHIP,
 )  # fmt: skip
 
 
@@ -40,6 +44,36 @@ def settings(config: "Config") -> dict[str, Any]:
     }
 
 
+_looks: dict[str, holdout.Status] = {}
+
+
+def external(config: "Config") -> str:
+    """Digest of what the ledger says of the hold-out now.
+
+    What is read here is what the page shows, though the ledger may have grown meanwhile.
+    """
+    from quant.config import config_hash
+
+    found = _looks[config_hash(config)] = looks(config)
+    return digest_json({**vars(found), "rows": found.rows.to_dict("records")})
+
+
+def looked(config: "Config") -> Holdout:
+    """The looks whose digest entered the key, as the page shows them."""
+    from quant.config import config_hash
+
+    return Holdout(**vars(_looks.pop(config_hash(config), None) or looks(config)))
+
+
+def looks(config: "Config") -> holdout.Status:
+    """What is known of the hold-out of this run, or else of the market's."""
+    from quant.stages.ingest import market_id
+
+    own = config.evaluation.holdout
+    path = Path(config.paths.holdout)
+    return holdout.status(path, market_id(config), own.start, own.end, own.locked)
+
+
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Render; the page depends on stored results and settings alone, so that it repeats."""
     nav = f["nav"]
@@ -47,7 +81,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     frames = {t.name: f[t.name] for t in SHOWN}
     seeds = frames["folds"].drop_duplicates(["fold", "model"])
     meta = _meta(s, own, seeds, bool((frames["notes"]["topic"] == "SIMULATED").any()))
-    (c.scratch / "report.html").write_text(render(ReportInputs(meta=meta, **frames)))
+    inputs = ReportInputs(meta=meta, holdout=c.private or Holdout(), **frames)
+    (c.scratch / "report.html").write_text(render(inputs))
     return {}
 
 
@@ -115,6 +150,8 @@ STAGE = Stage(
     makes=(),
     files=("report.html",),
     settings=settings,
+    private=looked,
+    external=external,
     run=run,
     module=__name__,
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core.seeds import generator
+from quant.reporting.holdout import Holdout
 from quant.reporting.inputs import ReportInputs, ReportMeta
 from quant.reporting.jobs import ComparisonInputs
 
@@ -72,8 +73,68 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **_held(dates, symbols, rng),
         **_signal(dates, rng),
         **_universe(dates, symbols, rng),
+        **trusted(dates.size - 1),
     )
     return replace(inputs, **changes)
+
+
+def trusted(sessions: int) -> dict:
+    """What the section on trust is drawn from: three ideas tried, an open hold-out."""
+    hashes = ["5e0c1a7b9f24", *(f"{k:012x}" for k in range(6))]
+    trials = pd.DataFrame(
+        {
+            "config_hash": hashes,
+            "name": [f"s0-us-sim-{h}" for h in hashes],
+            "sharpe_period": [0.047, 0.046, 0.041, 0.012, 0.01, -0.02, np.nan],
+            "n_obs": sessions,
+            "cluster": [1, 1, 1, 2, 2, 3, 3],
+            "own": [True] + [False] * 6,
+        }
+    )
+    comparisons = pd.DataFrame(
+        [
+            ("portfolio", "SPY", 0.13, 0.33, -0.53, 0.79, 0.71, 0.94, sessions, "INCONCLUSIVE"),
+            ("portfolio", "benchmark", 0.16, 0.2, -0.23, 0.55, 0.42, 0.56, sessions,
+             "INCONCLUSIVE"),
+        ],
+        columns=["book", "other", "difference", "se", "low", "high", "p_value", "detectable",
+                 "n_obs", "verdict"],
+    )  # fmt: skip
+    rows = []
+    for hazard, times in (("uniform", 0.7), ("losers", 1.4)):
+        for rate in (0.005, 0.01, 0.02, 0.04):
+            for loss in (-0.3, -0.55):
+                cost = rate * loss * times
+                value = [0.0915 + cost, -0.0081 + cost / 4, 0.74 + 8 * cost]
+                band = [(v, v + 2 * cost / 3, v - 2 * cost / 3) for v in value]
+                rows.append((hazard, rate, loss, *(v for three in band for v in three), np.nan))
+    names = ("ann_return", "active", "sharpe")
+    return {
+        "trials": trials,
+        "comparisons": comparisons,
+        "survivorship": pd.DataFrame(
+            rows,
+            columns=["hazard", "rate", "loss",
+                     *(f"{n}{end}" for n in names for end in ("", "_low", "_high")),
+                     "break_even"],
+        ),
+        "holdout": holdout(),
+    }  # fmt: skip
+
+
+def holdout(reads: int = 3, **changes) -> Holdout:
+    """An open hold-out that this configuration read last."""
+    rows = pd.DataFrame(
+        {
+            "utc": [f"2026-01-0{k + 1}T03:04:05.123456+00:00" for k in range(reads)],
+            "user": "ada",
+            "name": [f"s0-us-sim-{k}" for k in range(reads)],
+            "config_hash": [f"{k:012x}" for k in range(reads - 1)] + ["5e0c1a7b9f24"],
+            "kind": "read",
+        }
+    )
+    base = Holdout("2018-01-02", None, False, reads, reads, rows, before=4)
+    return replace(base, **changes)
 
 
 def metrics() -> pd.DataFrame:
@@ -84,7 +145,10 @@ def metrics() -> pd.DataFrame:
         ("portfolio", "sharpe_gross", "ratio", 0.91),
         ("portfolio", "psr", "probability", 0.981),
         ("portfolio", "dsr", "probability", 0.86),
-        ("portfolio", "n_trials", "count", 12.0),
+        ("portfolio", "n_trials", "ideas", 3.0),
+        ("portfolio", "n_configs", "configurations", 7.0),
+        ("portfolio", "dsr_configs", "probability", 0.71),
+        ("portfolio", "expected_max_sharpe", "a session", 0.027),
         ("portfolio", "max_drawdown", "decimal", -0.171),
         ("portfolio", "turnover_ann", "ratio", 6.4),
         ("portfolio", "cost_bp_ann", "bp", 74.0),

@@ -12,10 +12,12 @@ from quant.reporting.sections import (
     reproduce,
     signal,
     trading,
+    trust,
 )
 
 SECTIONS: list[Callable[[ReportInputs], Section]] = [
     answer.build,
+    trust.build,
     performance.build,
     signal.build,
     portfolio.build,

@@ -1,11 +1,13 @@
 """The first screen: what came out, against what, how sure, and what to beware of."""
 
 from quant.reporting.blocks import Block, Grid, Section, Text, Tile, Tiles
+from quant.reporting.compared import against_benchmark
 from quant.reporting.formats import DASH, basis, missing, number, percent, points, times
+from quant.reporting.holdout import warning
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import BENCHMARK, Metrics, book
 from quant.reporting.sections.curves import growth
-from quant.reporting.verdict import verdict
+from quant.reporting.verdict import ideas, verdict
 
 
 def build(inputs: ReportInputs) -> Section:
@@ -13,7 +15,8 @@ def build(inputs: ReportInputs) -> Section:
     metrics = Metrics.of(inputs.metrics)
     years = max(len(book(inputs, "portfolio")) - 1, 0) / inputs.meta.periods_per_year
     label = inputs.meta.benchmark_label
-    said = verdict(metrics, f"the {label[:1].lower()}{label[1:]}", years)
+    other = f"the {label[:1].lower()}{label[1:]}"
+    said = verdict(metrics, other, years, against_benchmark(inputs))
     blocks: list[Block] = [
         Grid((said, growth(inputs, "first", half=True)), "hero") if years > 0 else said,
         Tiles(
@@ -23,6 +26,9 @@ def build(inputs: ReportInputs) -> Section:
             "table has no such number. How each is computed stands under the scorecard.",
         ),
     ]
+    looked = warning(inputs.holdout, inputs.meta.config_hash)
+    if looked:
+        blocks.append(Text(looked, "warning", "hold-out"))
     for row in inputs.notes.itertuples():
         blocks.append(Text(str(row.text), "warning", str(row.topic).replace("_", " ")))
     return Section("answer", "Verdict", tuple(blocks))
@@ -33,8 +39,7 @@ def _versus(text: str) -> str:
 
 
 def _performance(m: Metrics) -> tuple[Tile, ...]:
-    trials = m("n_trials")
-    tried = f"{number(trials, 0)} trial{'' if trials == 1 else 's'}"
+    tried = ideas(m)
     return (
         Tile(
             "Return a year",
@@ -54,7 +59,7 @@ def _performance(m: Metrics) -> tuple[Tile, ...]:
             "Deflated Sharpe",
             number(m("dsr")),
             f"{tried}, PSR {number(m('psr'))}",
-            "probability that the true Sharpe ratio beats the best of that many useless trials",
+            "probability that the true Sharpe ratio beats the best of that many useless ideas",
         ),
         Tile(
             "Max drawdown",
