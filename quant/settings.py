@@ -424,7 +424,7 @@ class Evaluation:
     quantiles: int = 10
     bootstrap: int = 1000
     block: int = 21  # sessions
-    same_idea: float = 0.5  # correlation of active returns from which two trials are one idea
+    same_idea: float = 0.95  # correlation of active returns from which two trials are one idea
     holdout: Holdout = field(default_factory=Holdout)
     survivorship: Survivorship = field(default_factory=Survivorship)
 

@@ -6,9 +6,11 @@ unsupervised learning methods, Quantitative Finance 19(9); Bailey & Lopez de Pra
 
 Trials are compared by what they do beside the market: two long-only books of unlike signals
 correlate by 0.9 through it. Whatever is not known of a trial keeps it apart from the others, so
-that N is rather too large than too small. What N leaves out is the choice among the members of one
-idea: the best of five ideas with four members each, alike by 0.7, is 1.63 standard deviations out,
-and five trials say 1.19. That is why the ratio deflated by every configuration stands beside it.
+that N is rather too large than too small. Only near copies should be merged: V, the variance across
+trials, already shrinks with their correlation, and what N leaves out is the choice among the
+members of one idea. Of twenty trials alike by 0.7 the best is 1.3 standard errors out by luck; with
+all of them in one cluster the ratio would not be deflated at all. The ratio deflated by every
+configuration stands beside it.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ import pytest
 from quant.core.seeds import generator
 from quant.evaluation import clusters, metrics
 from quant.evaluation.clusters import Trial, ideas
+from quant.settings import Evaluation
 
 DAYS = pd.bdate_range("2015-01-01", periods=750)
 MARKET = generator(42, "tests", "clusters", "market").normal(0.0004, 0.01, DAYS.size)
@@ -44,6 +45,36 @@ def test_five_ideas_of_four_near_copies_each_are_five():
     label = found.cluster.reshape(5, 4)
     assert (label == label[:, :1]).all() and len(set(label[:, 0])) == 5
     assert set(found.cluster) == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(("n_ideas", "copies", "alike"), [
+    (20, 1, 0.0), (5, 4, 0.5), (5, 4, 0.7), (1, 20, 0.5), (1, 20, 0.7), (1, 20, 0.9), (3, 10, 0.85),
+    (5, 4, 0.99), (1, 20, 0.99),
+])  # fmt: skip
+def test_the_luck_that_is_deflated_is_that_of_the_best_of_alike_trials(n_ideas, copies, alike):
+    """Worthless trials: what the best of them shows, against what the formula expects of it.
+
+    In standard errors of a Sharpe ratio. The bound is four errors of the mean over the draws plus
+    0.2, for what is in a formula for independent trials of one kind.
+    """
+    draws, n = 40, 500
+    rng = generator(42, "tests", "clusters", "luck", f"{n_ideas} {copies} {alike}")
+    best, expected = np.zeros(draws), np.zeros(draws)
+    for draw in range(draws):
+        common = rng.normal(0, 0.01, (n, n_ideas, 1))
+        alone = rng.normal(0, 0.01, (n, n_ideas, copies))
+        own = (np.sqrt(alike) * common + np.sqrt(1 - alike) * alone).reshape(n, -1)
+        market = rng.normal(0, 0.01, n)
+        trials = [
+            Trial(f"{k:02d}", "", float(column.mean() / column.std(ddof=1)), n,
+                  pd.DataFrame({"date": DAYS[:n], "book": column, "benchmark": market, "rf": 0.0}))
+            for k, column in enumerate(own.T)
+        ]  # fmt: skip
+        found = ideas(trials, Evaluation().same_idea)
+        best[draw] = max(t.sharpe for t in trials) * np.sqrt(n)
+        expected[draw] = metrics.expected_max_sharpe(found.n, found.variance) * np.sqrt(n)
+    short = best - expected
+    assert abs(short.mean()) < 0.2 + 4 * short.std() / np.sqrt(draws)
 
 
 def test_twenty_independent_trials_are_twenty_though_the_market_moves_them_all():
