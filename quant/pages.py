@@ -9,6 +9,7 @@ from quant.core.errors import LookAheadError
 from quant.core.tables import AUDIT
 from quant.governance import holdout
 from quant.reporting import audit, write
+from quant.reporting.holdout import Holdout
 from quant.settings import Config
 from quant.stages.audit_files import left_out
 from quant.stages.ingest import market_id
@@ -40,28 +41,10 @@ def audited(config: Config, known: Facts, outcome: Outcome) -> str:
         rows=outcome.result.read(AUDIT),
         seconds={k.removeprefix(SECONDS): v for k, v in spent.items() if k.startswith(SECONDS)},
         run_seconds=spent["audit.run_seconds"],
-        holdout=(_told(looks),),
-        reads=looks.rows,
+        holdout=Holdout(**vars(looks)),
         left_out=left_out(provider),
     )
     return audit.render(page)
-
-
-def _told(looks: holdout.Status) -> str:
-    """One sentence on the hold-out."""
-    if looks.start is None:
-        return (
-            "No hold-out was ever declared on this market. evaluation.holdout.start=<date> locks "
-            "one: no run sees it unless it says so, and who does is written down."
-        )
-    state = "locked: this run does not see it" if looks.locked else "open to this run"
-    before = f" Before it was declared, {looks.before} configurations had been tried here."
-    return (
-        f"The hold-out from {looks.start} to {looks.end or 'the end of the data'} is {state}. It "
-        f"was looked at {looks.reads} times, by {looks.configs} configurations."
-        + before
-        * bool(looks.before)
-    )
 
 
 # stage -> first word of the page's file name, and how the page is made

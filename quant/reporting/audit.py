@@ -10,18 +10,18 @@ from quant.core.types import Frame
 from quant.reporting.blocks import (
     Answer,
     Block,
-    Cell,
     Items,
     Section,
-    Tabular,
-    Text,
     Tile,
     Tiles,
     Verbatim,
-    cells,
 )
-from quant.reporting.formats import count, day, number, times
+from quant.reporting.formats import DASH, count, day, times
+from quant.reporting.holdout import Holdout, blocks
 from quant.reporting.page import Head, layout
+from quant.reporting.sections import replayed
+
+NAMED = 4  # dates named in the line over the title
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AuditInputs:
     rows        : AUDIT table
     seconds     : of each replay, by its name
     run_seconds : that the audited run took; 0 = unknown
-    holdout     : sentences on who read a hold-out, and the reads as a table
+    holdout     : what the ledger of looks says of the hold-out that concerns the run
     left_out    : what was not replayed, and why
     """
 
@@ -44,8 +44,7 @@ class AuditInputs:
     rows: Frame
     seconds: Mapping[str, float]
     run_seconds: float
-    holdout: tuple[str, ...] = ()
-    reads: Frame = field(default_factory=pd.DataFrame)
+    holdout: Holdout = field(default_factory=Holdout)
     left_out: tuple[str, ...] = ()
 
 
@@ -57,21 +56,30 @@ def render(inputs: AuditInputs) -> str:
         kicker=(
             f"{inputs.region.upper()} equities",
             "look-ahead audit",
-            f"cut after {', '.join(day(c) for c in sorted(cuts.unique()))}",
+            f"cut after {_days(cuts)}",
         ),
         footer=(inputs.git_sha, inputs.config_hash),
         simulated=inputs.simulated,
     )
+    stages = replayed.stages(inputs.rows)
+    replays = replayed.replays(inputs.rows, inputs.seconds, inputs.run_seconds)
     return layout(
         head,
         [
             Section("answer", "Verdict", (_answer(inputs), _tiles(inputs))),
-            Section("stages", "Stage by stage", tuple(_stages(inputs))),
-            Section("tables", "Table by table", (_tables(inputs),)),
-            Section("holdout", "Hold-out", tuple(_holdout(inputs))),
+            Section("stages", "Stage by stage", (stages, replays)),
+            Section("tables", "Table by table", (replayed.comparisons(inputs.rows),)),
+            Section("holdout", "Hold-out", tuple(blocks(inputs.holdout))),
             Section("method", "What was done", tuple(_method(inputs))),
         ],
     )
+
+
+def _days(cuts: pd.Series) -> str:
+    days = [day(c) for c in sorted(cuts.unique())]
+    if len(days) <= NAMED:
+        return ", ".join(days)
+    return f"{len(days)} dates from {days[0]} to {days[-1]}"
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -90,13 +98,16 @@ def _answer(inputs: AuditInputs) -> Answer:
     rows = inputs.rows
     wrong = rows[~rows["same"]]
     dates = rows["cut"].nunique()
+    if not rows["values"].sum() and not len(wrong):
+        return Answer("Nothing was compared", ("No table has a row up to these dates.",), "none")
     if not len(wrong):
         return Answer(
             "Nothing dated t depends on what came after t",
             (
-                f"{count(rows['values'].sum())} values of {rows['table'].nunique()} tables were "
-                f"computed again at {dates} date{'s' * (dates != 1)}, with the later data cut off "
-                "and with the later data replaced by garbage; all are equal to the last bit.",
+                f"{count(rows['values'].sum())} values of "
+                f"{rows.loc[rows['values'] > 0, 'table'].nunique()} tables were computed again at "
+                f"{dates} date{'s' * (dates != 1)}, with the later data cut off and with the later "
+                "data replaced by garbage; all are equal to the last bit.",
             ),
             "good",
         )
@@ -104,8 +115,8 @@ def _answer(inputs: AuditInputs) -> Answer:
         f"LOOK-AHEAD: {sentence(wrong.iloc[0])}",
         (
             "What is dated up to a session must not know what came later.",
-            f"{len(wrong)} of {len(rows)} comparisons differ; this is the first of the earliest "
-            "stage, and what follows it may only have inherited it.",
+            f"{count(len(wrong))} of {count(len(rows))} comparisons differ. This is the first, in "
+            "the order of the dates and then of the stages; later stages may have inherited it.",
         ),
         "bad",
     )
@@ -120,76 +131,9 @@ def _tiles(inputs: AuditInputs) -> Tiles:
             Tile("Values compared", count(rows["values"].sum()), "to the last bit"),
             Tile("Dates", count(rows["cut"].nunique()), "each cut, and garbled"),
             Tile("Seconds", count(spent), f"the run itself: {count(own) if own else 'unknown'}"),
-            Tile("Cost", times(spent / own, 1) if own else number(float("nan")), "of the run"),
+            Tile("Cost", times(spent / own, 1) if own else DASH, "of the run"),
         )
     )
-
-
-def _stages(inputs: AuditInputs) -> list[Block]:
-    rows = inputs.rows
-    replays = list(rows.groupby(["cut", "how"]).groups)
-    body = []
-    for stage in dict.fromkeys(rows.sort_values("step", kind="stable")["stage"]):
-        line = [Cell(stage)]
-        for cut, how in replays:
-            part = rows[(rows["stage"] == stage) & (rows["cut"] == cut) & (rows["how"] == how)]
-            line.append(_mark(part))
-        body.append(tuple(line))
-    head = ("Stage", *(f"{day(cut)} {how}" for cut, how in replays))
-    return [
-        Tabular(
-            "Tables compared, by stage and replay",
-            head,
-            tuple(body),
-            "Cut: no data after the date. Garbled: prices, volumes, factors, listings, rates and "
-            "industries after the date are nonsense. A number: that many tables, all the same; "
-            "a dash: nothing to compare.",
-        )
-    ]
-
-
-def _mark(part: Frame) -> Cell:
-    if not len(part):
-        return Cell("–", tip="nothing to compare")
-    wrong = int((~part["same"]).sum())
-    if wrong:
-        return Cell(f"{wrong} of {len(part)} DIFFER", "n4 strong")
-    return Cell(f"{len(part)} same", "p1")
-
-
-def _tables(inputs: AuditInputs) -> Tabular:
-    body = tuple(
-        (
-            *cells((r.stage, r.table, day(r.cut), r.how)),
-            Cell("same") if r.same else Cell(_where(r), "long n2"),
-            *cells((count(r.rows), count(r.values))),
-        )
-        for r in inputs.rows.itertuples()
-    )
-    return Tabular(
-        f"All {len(body)} comparisons",
-        ("Stage", "Table", "Date", "Data after it", "Result", "Rows", "Values"),
-        body,
-        "Rows that were known at the date; values: rows times columns beside the key.",
-        texts=5,
-        fold=True,
-    )
-
-
-def _where(row: tuple) -> str:
-    parts = [row.column, row.symbol, "" if pd.isna(row.day) else day(row.day)]
-    place = ", ".join(p for p in parts if p)
-    return f"{place}: {row.whole} in the run, {row.replayed} in the replay"
-
-
-def _holdout(inputs: AuditInputs) -> list[Block]:
-    blocks: list[Block] = [Text(s) for s in inputs.holdout]
-    if len(inputs.reads):
-        body = tuple(cells(r) for r in inputs.reads.itertuples(index=False))
-        blocks.append(
-            Tabular("Who read it, and when", tuple(inputs.reads.columns), body, texts=len(body[0]))
-        )
-    return blocks
 
 
 def _method(inputs: AuditInputs) -> list[Block]:

@@ -69,11 +69,16 @@ def sentence(found: Compared) -> str:
     if found.same:
         return f"It trades as {found.other} does, up to its scale: there is nothing to compare."
     chance = "chance explains that" if found.verdict == INCONCLUSIVE else "more than chance does"
+    return f"{found.verdict} against {found.other}: {distance(found)}, {chance}. {power(found)}"
+
+
+def distance(found: Compared) -> str:
+    """How far apart the Sharpe ratios are, with interval and p value."""
     return (
-        f"{found.verdict} against {found.other}: its Sharpe ratio is "
-        f"{number(abs(found.difference))} {'higher' if found.difference > 0 else 'lower'} "
-        f"(95% {found.interval}, p {number(found.p_value)}), {chance}. {power(found)}"
-    ).strip()
+        f"its Sharpe ratio is {number(abs(found.difference))} "
+        f"{'higher' if found.difference > 0 else 'lower'} (95% {found.interval}, "
+        f"p {number(found.p_value)})"
+    )
 
 
 def power(found: Compared) -> str:

@@ -15,7 +15,10 @@ def said(inputs: ComparisonInputs) -> Answer:
     if not len(rows):
         return Answer(
             "No job could be compared with the base",
-            (f"The base is {base}. A comparison needs a second job and enough common sessions.",),
+            (
+                f"The base is the first job ({base}). A comparison needs a second one and enough "
+                "common sessions.",
+            ),
             "none",
         )
     found = {v: rows[rows["verdict"] == v].sort_values("difference") for v in FOUND}
@@ -25,7 +28,10 @@ def said(inputs: ComparisonInputs) -> Answer:
         if apart
         else f"INCONCLUSIVE: no job of {len(rows)} is distinguishable from the base"
     )
-    sentences = [f"The base is {base}, Sharpe ratio {number(inputs.sharpe(base))} after costs."]
+    sentences = [
+        f"Every job is compared with the first ({base}), whose Sharpe ratio after costs is "
+        f"{number(inputs.sharpe(base))}."
+    ]
     for verdict, order in (("BETTER", False), ("WORSE", True)):
         named = found[verdict].sort_values("difference", ascending=order)
         if len(named):
@@ -54,7 +60,7 @@ def _power(rows: Frame, periods: int) -> str:
     size = low if low == high else f"{low} to {high}, depending on the job,"
     years = number(rows["n_obs"].max() / periods, 1)
     return (
-        f"A true difference of Sharpe ratios below {size} would not have been found in {years} "
+        f"A true difference of Sharpe ratios below {size} could have gone unnoticed in {years} "
         "years."
     )
 

@@ -3,7 +3,7 @@
 import math
 
 from quant.reporting.blocks import Answer
-from quant.reporting.compared import INCONCLUSIVE, Compared, sentence
+from quant.reporting.compared import INCONCLUSIVE, Compared, power
 from quant.reporting.formats import missing, number, percent, points
 from quant.reporting.lookup import BENCHMARK, Metrics
 
@@ -33,16 +33,16 @@ def verdict(
         )
     sharper = metrics("sharpe") - metrics("sharpe", BENCHMARK)
     certain, how = _certainty(metrics, active, years)
+    tested = compared if compared and not compared.same else None
     sentences = (
         _returns(mine, theirs, active, benchmark),
-        _risk(metrics, benchmark),
-        sentence(compared) if compared else "",
-        how,
+        _risk(metrics, benchmark, tested),
+        how if tested is None or certain is not (tested.verdict != INCONCLUSIVE) else "",
         _deflated(metrics),
     )
     said = tuple(s for s in sentences if s)
-    if compared and not compared.same:
-        return Answer(_tested(active, sharper, compared), said, TONES[compared.verdict])
+    if tested:
+        return Answer(_tested(active, sharper, tested), said, TONES[tested.verdict])
     return Answer(_headline(active, sharper, certain), said, _tone(active, certain))
 
 
@@ -95,7 +95,7 @@ def _returns(mine: float, theirs: float, active: float, benchmark: str) -> str:
     )
 
 
-def _risk(metrics: Metrics, benchmark: str) -> str:
+def _risk(metrics: Metrics, benchmark: str, tested: Compared | None) -> str:
     mine, theirs = metrics("sharpe"), metrics("sharpe", BENCHMARK)
     if missing(mine) or missing(theirs):
         return ""
@@ -103,7 +103,15 @@ def _risk(metrics: Metrics, benchmark: str) -> str:
     return (
         f"Per unit of risk: Sharpe ratio {number(mine)} against {number(theirs)}, "
         f"at a volatility of {percent(vol)} against {percent(other)}."
+        + (f" {_test(tested)}" if tested else "")
     )
+
+
+def _test(found: Compared) -> str:
+    return (
+        f"The difference has a 95% interval of {found.interval} (p {number(found.p_value)}). "
+        f"{power(found)}"
+    ).strip()
 
 
 def _certainty(metrics: Metrics, active: float, years: float) -> tuple[bool | None, str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core.seeds import generator
+from quant.reporting.audit import AuditInputs
 from quant.reporting.holdout import Holdout
 from quant.reporting.inputs import ReportInputs, ReportMeta
 from quant.reporting.jobs import ComparisonInputs
@@ -416,3 +417,47 @@ def comparison(jobs: int = 12, **changes) -> ComparisonInputs:
         notes=("DSR counts every trial in the ledger.",),
     )
     return replace(inputs, **changes)
+
+
+def audit(**changes) -> AuditInputs:
+    """Two dates, each cut and garbled, over three stages; everything the same, one table empty."""
+    stages = (
+        *(("universe", "members"), ("universe", "membership"), ("model2", "alpha")),
+        ("qlib", "qlib_nav"),
+    )
+    rows = [
+        (pd.Timestamp(cut), how, k, *pair, 0 if pair[0] == "qlib" else 1000 + k)
+        for cut in ("2015-03-02", "2016-03-01")
+        for how in ("cut", "garbled")
+        for k, pair in enumerate(stages)
+    ]
+    frame = pd.DataFrame(rows, columns=["cut", "how", "step", "stage", "table", "rows"])
+    frame = frame.assign(
+        values=3 * frame["rows"], same=True, column="", symbol="", day=pd.NaT, whole="", replayed=""
+    )
+    names = [f"{how} {cut:%Y-%m-%d}" for cut, how in frame.groupby(["cut", "how"]).groups]
+    inputs = AuditInputs(
+        title="US equity, look-ahead audit",
+        region="us",
+        git_sha="a19de4d",
+        config_hash="5e0c1a7b9f24",
+        command="python -m quant.main stage=audit",
+        simulated=True,
+        rows=frame,
+        seconds=dict(zip(names, (40.0, 41.0, 60.0, 59.0), strict=True)),
+        run_seconds=100.0,
+        holdout=holdout(),
+        left_out=("Stage report draws tables that are compared here.",),
+    )
+    return replace(inputs, **changes)
+
+
+def leak(rows: pd.DataFrame, at: int) -> pd.DataFrame:
+    """The audit's rows with a difference in row `at`."""
+    found = rows.astype({"day": "datetime64[ns]"})
+    found.loc[at, ["same", "column", "symbol", "whole", "replayed"]] = [
+        *(False, "score", "N007", "0.25", "0.5"),
+    ]
+    found["same"] = found["same"].astype(bool)
+    found.loc[at, "day"] = pd.Timestamp("2015-02-27")
+    return found

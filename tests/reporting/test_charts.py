@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from quant.core.seeds import generator
-from quant.reporting.charts.canvas import short, spread, tag, trace
+from quant.reporting.charts.canvas import legend_rows, short, spread, tag, trace
 from quant.reporting.charts.sampling import extremes
 from quant.reporting.charts.scales import (
     Scale,
@@ -18,7 +18,20 @@ from quant.reporting.charts.scales import (
     linear_ticks,
     log_ticks,
 )
-from quant.reporting.figures import Bars, Heat, Histogram, Line, Lines, Pulse, Strips, figure
+from quant.reporting.figures import (
+    Band,
+    Bands,
+    Bars,
+    Forest,
+    Heat,
+    Histogram,
+    Line,
+    Lines,
+    Pulse,
+    Strips,
+    figure,
+    forest_height,
+)
 from quant.reporting.formats import PERCENT, RATIO, TIMES
 
 RNG = generator(42, "charts test")
@@ -172,3 +185,57 @@ def test_heat_shades_grow_with_values():
 def test_strips_draw_every_finite_dot():
     chart = Strips("t", ["m"], [np.array([0.1, np.nan])], [np.array([0.0, 0.1, 0.2])])
     assert figure("k", chart).wide.count("<circle") == 4
+
+
+def test_a_legend_wraps_where_its_row_is_full():
+    names = ["a" * 10] * 5
+    rows = legend_rows(300, names)
+    assert [len(r) for r in rows] == [3, 2] and sum(rows, []) == names
+    assert legend_rows(10, ["too long for any row"]) == [["too long for any row"]]
+
+
+def test_many_names_on_a_narrow_sheet_stay_on_it():
+    lines = [Line(f"optimizer name {k}", np.ones(DATES.size), k) for k in range(6)]
+    drawn = figure("k", Lines("t", DATES, lines), height=360).narrow
+    keys = [float(x) for x in re.findall(r"<text x='([\d.]+)' y='[\d.-]+' class='ax'>opt", drawn)]
+    assert len(keys) == 6 and max(keys) + 6.3 * 16 < 358
+    tops = {float(y) for y in re.findall(r"y='([\d.-]+)' class='ax'>opt", drawn)}
+    assert len(tops) == 3 and min(tops) > 0
+
+
+def bands(high=0.03):
+    x = np.array([0.0, 0.01, 0.04])
+    middle = np.array([0.02, 0.015, 0.0])
+    return Bands("t", [Band("b", x, middle, middle - 0.01, middle + high, 0)], "rate", PERCENT,
+                 PERCENT)  # fmt: skip
+
+
+def test_a_band_is_drawn_around_its_line():
+    root = ElementTree.fromstring(figure("k", bands(), height=260).wide)
+    dots = [(float(c.get("cx")), float(c.get("cy"))) for c in root.iter("circle")]
+    assert len(dots) == 3 and dots[0][1] < dots[1][1] < dots[2][1]  # a falling line
+    first, last = dots[0][0], dots[2][0]
+    assert dots[1][0] == pytest.approx(first + (last - first) / 4, abs=0.2)
+    (area,) = (p for p in root.iter("path") if p.get("class") == "a0")
+    assert area.get("d").startswith("M") and area.get("d").endswith("Z")
+    assert "b, 1.0%: 1.5% (0.5% to 4.5%)" in [t.text for t in root.iter("title")]
+
+
+def test_a_band_without_bounds_is_a_line():
+    drawn = figure("k", bands(high=np.nan), height=260).wide
+    root = ElementTree.fromstring(drawn)
+    assert not [p for p in root.iter("path") if p.get("class") == "a0"] and "nan" not in drawn
+
+
+def test_a_forest_grows_with_its_rows_and_keeps_its_order():
+    names = [f"n{k}" for k in range(50)]
+    value = np.linspace(1, -1, 50)
+    chart = Forest("t", names, value, value - 0.3, value + 0.3, [2] * 50)
+    made = figure("k", chart)
+    for drawn, narrow in ((made.wide, False), (made.narrow, True)):
+        root = ElementTree.fromstring(drawn)
+        assert float(root.get("viewBox").split()[3]) == forest_height(50, narrow)
+        dots = [(float(c.get("cy")), float(c.get("cx"))) for c in root.iter("circle")]
+        assert [y for y, _ in dots] == sorted(y for y, _ in dots)
+        assert [x for _, x in dots] == sorted((x for _, x in dots), reverse=True)
+        assert max(y for y, _ in dots) < forest_height(50, narrow) - 20

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import jinja2
@@ -15,9 +14,7 @@ from quant.reporting.inputs import COLUMNS
 from quant.reporting.page import environment, render
 from quant.reporting.sections import SECTIONS
 from tests.reporting import sample
-
-NASTY = "<script>alert('x')</script>&\"'"
-VOID = {"meta", "br", "link", "img", "hr"}
+from tests.reporting.pages import NASTY, parse
 
 
 @pytest.fixture(scope="module")
@@ -28,34 +25,6 @@ def inputs():
 @pytest.fixture(scope="module")
 def page(inputs):
     return render(inputs)
-
-
-class Balanced(HTMLParser):
-    """Every opened tag is closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.tags, self.ids = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.ids += [v for k, v in attrs if k == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
-        self.open.pop()
-
-
-def parse(page):
-    parser = Balanced()
-    parser.feed(page)
-    assert parser.open == []
-    return parser
 
 
 def test_the_same_inputs_give_the_same_bytes(page):
@@ -124,6 +93,10 @@ def test_every_text_is_escaped():
         "cpcv": whole.cpcv.assign(model=NASTY),
         "benchmark": whole.benchmark.assign(name=NASTY),
         "metrics": whole.metrics.assign(unit=NASTY),
+        "trials": whole.trials.assign(name=NASTY),
+        "comparisons": whole.comparisons.assign(other=["benchmark", NASTY]),
+        "survivorship": whole.survivorship.assign(hazard=NASTY + whole.survivorship["hazard"]),
+        "holdout": sample.holdout(rows=sample.holdout().rows.assign(user=NASTY, kind=NASTY)),
         "meta": sample.meta(
             title=NASTY,
             sprint=NASTY,

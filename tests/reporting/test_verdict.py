@@ -3,15 +3,16 @@
 import pandas as pd
 import pytest
 
+from quant.reporting.compared import Compared
 from quant.reporting.lookup import Metrics
 from quant.reporting.verdict import verdict
 
 
-def judge(years=5.0, theirs=None, **mine):
+def judge(years=5.0, theirs=None, compared=None, **mine):
     rows = [("portfolio", k, "", v) for k, v in mine.items()]
     rows += [("benchmark", k, "", v) for k, v in (theirs or {}).items()]
     frame = pd.DataFrame(rows, columns=["book", "metric", "unit", "value"])
-    return verdict(Metrics.of(frame), "the equal-weight universe", years)
+    return verdict(Metrics.of(frame), "the equal-weight universe", years, compared)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,48 @@ def test_deflated(dsr, word):
 
 def test_nothing_to_compare():
     assert judge(ann_return=0.1).tone == "none"
+
+
+def pair(verdict, difference=0.2, detectable=0.56):
+    return Compared(
+        "the equal-weight universe", difference, difference - 0.4, difference + 0.4, 0.31,
+        detectable, 8.0, verdict, benchmark=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "difference", "headline", "tone"),
+    [
+        ("INCONCLUSIVE", 0.2, "INCONCLUSIVE: beat its benchmark after costs; the", "fair"),
+        ("BETTER", 0.6, "BETTER than its benchmark per unit of risk, by more than", "good"),
+        ("WORSE", -0.6, "WORSE than its benchmark per unit of risk, by more than", "bad"),
+    ],
+)
+def test_a_test_of_the_sharpe_ratios_has_the_last_word(word, difference, headline, tone):
+    """Though the interval of the active return leaves zero out."""
+    said = judge(
+        compared=pair(word, difference),
+        ann_return=0.12, sharpe=0.9, active_return_lo=0.01, active_return_hi=0.03,
+        theirs={"ann_return": 0.10, "sharpe": 0.9 - difference},
+    )  # fmt: skip
+    assert said.headline.startswith(headline) and said.tone == tone
+    assert "difference below 0.56 could have gone unnoticed in 8.0 years" in said.sentences[1]
+
+
+@pytest.mark.parametrize(("word", "told"), [("INCONCLUSIVE", False), ("BETTER", True)])
+def test_the_active_return_is_told_where_it_says_otherwise(word, told):
+    said = judge(
+        compared=pair(word), active_return=0.02, active_return_lo=-0.01, active_return_hi=0.05
+    )
+    assert ("contains zero" in " ".join(said.sentences)) is told
+
+
+def test_a_book_that_is_its_benchmark_is_not_tested():
+    said = judge(compared=pair("INCONCLUSIVE", 0.0, 0.0), active_return=0.0)
+    assert "INCONCLUSIVE" not in said.headline
+    assert "gone unnoticed" not in " ".join(said.sentences)
+
+
+def test_ideas_are_told_from_configurations():
+    said = judge(active_return=0.01, psr=0.99, dsr=0.9, n_trials=5.0, n_configs=14.0)
+    assert "deflated for 5 ideas of 14 configurations (DSR)" in said.sentences[-1]

@@ -37,6 +37,14 @@ def test_the_pointer_names_the_newest(tmp_path):
     ]
 
 
+def test_each_kind_of_page_has_its_own_name_and_pointer(tmp_path):
+    write("report", tmp_path, "a", "b", "one")
+    path = write("audit", tmp_path, "a", "b", "one", "audit")
+    assert path.name == "audit-a-b-one.html" and path.read_text() == "audit"
+    assert "audit-a-b-one.html" in (tmp_path / "audit.html").read_text()
+    assert "report-a-b-one.html" in (tmp_path / "report.html").read_text()
+
+
 def test_a_refused_report_leaves_the_pointer_alone(tmp_path):
     write("1", tmp_path, "a", "b", "one")
     write("2", tmp_path, "a", "b", "two")

@@ -14,6 +14,7 @@ from quant.reporting.charts.scales import Scale, date_ticks
 from quant.reporting.formats import Unit
 
 LABEL_GAP = 14.0  # pixels between two direct labels
+LEGEND_ROW = 16.0
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,30 @@ def spread(targets: Vector, low: float, high: float, gap: float = LABEL_GAP) -> 
 
 
 def legend(frame: Frame, names: Sequence[tuple[str, int]]) -> list[Markup]:
-    """Names with a coloured key above the frame, in one row that wraps nothing: keep it short."""
-    marks, x = [], frame.left
-    for name, tone in names:
-        marks.append(rect(x, frame.top - 19, 9, 9, f"f{tone}"))
-        marks.append(text(x + 13, frame.top - 11, name, "ax"))
-        x += 13 + 6.3 * len(name) + 14
+    """Names with a coloured key above the frame, the last row of them next to it."""
+    rows = legend_rows(frame.right - frame.left, [name for name, _ in names])
+    marks, tones = [], iter(tone for _, tone in names)
+    for number, row in enumerate(rows):
+        x, y = frame.left, frame.top - 11 - LEGEND_ROW * (len(rows) - 1 - number)
+        for name in row:
+            marks.append(rect(x, y - 8, 9, 9, f"f{next(tones)}"))
+            marks.append(text(x + 13, y, name, "ax"))
+            x += _key_width(name)
     return marks
+
+
+def legend_rows(width: float, names: Sequence[str]) -> list[list[str]]:
+    """Names in the rows of a legend that is `width` pixels wide."""
+    rows: list[list[str]] = [[]]
+    x = 0.0
+    for name in names:
+        if rows[-1] and x + _key_width(name) - 14 > width:
+            rows.append([])
+            x = 0.0
+        rows[-1].append(name)
+        x += _key_width(name)
+    return rows
+
+
+def _key_width(name: str) -> float:
+    return 13 + 6.3 * len(name) + 14

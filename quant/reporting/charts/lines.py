@@ -8,11 +8,13 @@ from markupsafe import Markup
 
 from quant.core.types import Dates, Vector
 from quant.reporting.charts.canvas import (
+    LEGEND_ROW,
     Frame,
     Sheet,
     date_axis,
     document,
     legend,
+    legend_rows,
     line,
     short,
     spread,
@@ -66,7 +68,9 @@ def draw(chart: Lines, sheet: Sheet) -> Markup:
     longest = max((len(n) for n in names), default=0)
     narrow = sheet.narrow
     right = 8.0 if narrow else min(190.0, 7.3 * longest + 10)
-    frame = Frame.within(sheet, 46, right, top=38 if narrow else 20)
+    rows = legend_rows(sheet.width - 46 - right, names) if narrow else [[]]
+    top = 38 + LEGEND_ROW * (len(rows) - 1) if narrow else 20
+    frame = Frame.within(sheet, 46, right, top=top)
     x = days(chart.dates)
     across = Scale(x[0], max(x[-1], x[0] + 1), frame.left, frame.right)
     up = _value_scale(chart, frame)

@@ -47,7 +47,7 @@ def said(frame: Frame, active: float) -> str:
     return (
         f"Were names delisted at {percent(loss, 0)} beside those that the data know, striking "
         f"{whom}, the active return of {points(active)} a year would be {'; '.join(parts)}. "
-        f"{_nil(frame, active)}"
+        f"{_nil(frame, active, bool((worst['active'] >= active).all()))}"
     )
 
 
@@ -59,7 +59,9 @@ def _one(row: tuple, active: float) -> str:
     return f"{points(row.active)} at {percent(row.rate, 0)} of the names a year{taken}"
 
 
-def _nil(frame: Frame, active: float) -> str:
+def _nil(frame: Frame, active: float, gains: bool) -> str:
+    if gains:
+        return "The benchmark holds more of what is struck, and would lose more than this book."
     if not active > 0:
         return "It is not above zero even without them."
     rows = frame.dropna(subset=["break_even"])

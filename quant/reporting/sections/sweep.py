@@ -1,49 +1,31 @@
 """The sections of a comparison page: the answer, the jobs side by side, and how it was done."""
 
-from collections.abc import Callable
+import re
 
 import pandas as pd
 
-from quant.core.types import Frame
 from quant.reporting.blocks import (
     Block,
-    Cell,
     Section,
-    Tabular,
     Text,
     Tile,
     Tiles,
     Verbatim,
-    cells,
     empty,
 )
 from quant.reporting.figures import Forest, Line, Lines, figure
 from quant.reporting.formats import (
     DASH,
     TIMES,
-    basis,
     count,
-    missing,
     number,
-    percent,
-    points,
-    times,
 )
 from quant.reporting.jobs import ComparisonInputs
 from quant.reporting.jobs_answer import FOUND, said
+from quant.reporting.sections import jobtables as tables
 
 CURVES = 5  # beside the base
 TONES = {"BETTER": 3, "WORSE": 7, "INCONCLUSIVE": 2}
-# metric, head, level, difference from the base
-DELTAS: tuple[tuple[str, str, Callable[[float], str], Callable[[float], str]], ...] = (
-    ("sharpe_gross", "Sharpe before costs", number, lambda v: number(v, 2, signed=True)),
-    ("ann_return", "Return a year", percent, points),
-    ("ann_vol", "Volatility", percent, points),
-    ("max_drawdown", "Max drawdown", percent, points),
-    ("turnover_ann", "Turnover a year", lambda v: times(v, 1), lambda v: number(v, 1, signed=True)),
-    ("cost_bp_ann", "Costs a year", basis, lambda v: number(v, 0, signed=True) + " bp"),
-    ("dsr", "DSR", number, lambda v: number(v, 2, signed=True)),
-)
 
 
 def answer(inputs: ComparisonInputs) -> Section:
@@ -62,7 +44,7 @@ def differences(inputs: ComparisonInputs) -> Section:
         )
     rows = rows.sort_values(["difference", "book"], ascending=[False, True])
     chart = Forest(
-        f"Sharpe ratio less that of {inputs.base}",
+        f"Sharpe ratio less that of the base ({inputs.base})",
         list(rows["book"]),
         *(rows[c].to_numpy(float) for c in ("difference", "low", "high")),
         tones=[TONES.get(v, 2) for v in rows["verdict"]],
@@ -74,7 +56,7 @@ def differences(inputs: ComparisonInputs) -> Section:
         "2008). Green: better; red: worse; grey: the interval contains zero.",
         stamp=_stamp(inputs),
     )
-    return Section("sharpe", "Sharpe ratios", (drawn, _pairs(inputs, rows)))
+    return Section("sharpe", "Sharpe ratios", (drawn, tables.pairs(inputs, rows)))
 
 
 def curves(inputs: ComparisonInputs) -> Section:
@@ -103,26 +85,7 @@ def curves(inputs: ComparisonInputs) -> Section:
 
 def metrics(inputs: ComparisonInputs) -> Section:
     """Every metric as a difference from the base, and the levels in a folded table."""
-    base, name = inputs.jobs.iloc[0], inputs.base
-    head = ("Job", "Sharpe", *(h for _, h, _, _ in DELTAS))
-    body = []
-    for row in inputs.ranked.to_dict("records"):
-        own = row["label"] == name
-        line = [Cell(row["label"], "strong" if own else ""), Cell(number(row["sharpe"]))]
-        line += [
-            Cell(level(row[k]) if own else delta(row[k] - base[k]), "strong" if own else "",
-                 f"{level(row[k])}, base {level(base[k])}")
-            for k, _, level, delta in DELTAS
-        ]  # fmt: skip
-        body.append(tuple(line))
-    deltas = Tabular(
-        "Metrics as differences from the base",
-        head,
-        tuple(body),
-        f"Sharpe, and the row of {name}: levels; all else: job less base. Turnover is two-way, in "
-        "multiples of NAV; costs in bp of NAV. None of these differences is a test.",
-    )
-    return Section("metrics", "Metrics", (deltas, _levels(inputs)))
+    return Section("metrics", "Metrics", (tables.deltas(inputs), tables.levels(inputs)))
 
 
 def method(inputs: ComparisonInputs) -> Section:
@@ -173,61 +136,6 @@ def _tiles(inputs: ComparisonInputs) -> Tiles:
     )
 
 
-def _pairs(inputs: ComparisonInputs, rows: Frame) -> Tabular:
-    body = tuple(
-        (
-            Cell(r.book),
-            Cell(r.verdict, {"BETTER": "p2", "WORSE": "n2"}.get(r.verdict, "soft")),
-            *cells(
-                (
-                    number(inputs.sharpe(r.book)),
-                    number(r.difference, 2, signed=True),
-                    interval(r.low, r.high),
-                    number(r.p_value, 3),
-                    number(r.detectable),
-                )
-            ),
-        )
-        for r in rows.itertuples()
-    )
-    return Tabular(
-        f"Against {inputs.base}",
-        ("Job", "Verdict", "Sharpe", "Difference", "95% interval", "p", "Smallest detectable"),
-        body,
-        "INCONCLUSIVE: the interval contains zero; the job may be better or worse by up to the "
-        "ends of the interval.",
-        texts=2,
-    )
-
-
-def _levels(inputs: ComparisonInputs) -> Tabular:
-    versus = inputs.pairs[inputs.pairs["other"] == "benchmark"] if len(inputs.pairs) else None
-    told = dict(zip(versus["book"], versus["verdict"], strict=True)) if versus is not None else {}
-    body = []
-    for row in inputs.ranked.to_dict("records"):
-        report = Cell("report", link=row["report"]) if row["report"] else Cell(DASH)
-        line = [count(row["job"]), told.get(row["label"], DASH), row["config_hash"], report]
-        line += [number(row["sharpe"]), *(level(row[k]) for k, _, level, _ in DELTAS)]
-        body.append((Cell(row["label"]), *cells(line)))
-    return Tabular(
-        f"All {len(body)} jobs: levels, configurations, reports",
-        (
-            *("Job", "No.", "Against its benchmark", "Configuration", "Report", "Sharpe"),
-            *(h for _, h, _, _ in DELTAS),
-        ),
-        tuple(body),
-        texts=5,
-        fold=True,
-    )
-
-
-def interval(low: float, high: float) -> str:
-    """An interval with signs."""
-    if missing(low) or missing(high):
-        return DASH
-    return f"{number(low, 2, signed=True)} to {number(high, 2, signed=True)}"
-
-
 def _drawn(inputs: ComparisonInputs) -> list[str]:
     """The base, then the best and the worst in turn."""
     base, *ranked = inputs.ranked["label"]
@@ -235,7 +143,9 @@ def _drawn(inputs: ComparisonInputs) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 24 else name[:23] + "…"
+    """A label without the groups of its settings; of a long one the end, where jobs differ."""
+    bare = re.sub(r"(?:\w+\.)+(?=\w+=)", "", name)
+    return bare if len(bare) <= 24 else "…" + bare[-23:]
 
 
 def _stamp(inputs: ComparisonInputs) -> str:

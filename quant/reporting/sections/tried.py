@@ -50,7 +50,7 @@ def _luck(m: Metrics, periods: int) -> str:
     if not missing(m("psr")):
         parts.append(
             f"The probability that its true Sharpe ratio is above zero is {number(m('psr'))} (PSR)"
-            + (f", that it is above that luck {number(dsr)} (DSR)" if not missing(dsr) else "")
+            + (f", above that luck {number(dsr)} (DSR)" if n > 1 and not missing(dsr) else "")
             + (
                 f"; with every configuration counted apart it is {number(m('dsr_configs'))}"
                 if m("n_configs") > n and not missing(m("dsr_configs"))
@@ -79,7 +79,7 @@ def _overfit(m: Metrics) -> str:
 
 def _table(inputs: ReportInputs) -> list[Block]:
     frame = inputs.trials
-    if not len(frame):
+    if len(frame) < 2:
         return []
     year = math.sqrt(inputs.meta.periods_per_year)
     shown = ordered(frame).head(LISTED)

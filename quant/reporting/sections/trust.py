@@ -48,15 +48,17 @@ def _tiles(inputs: ReportInputs, found: list[Compared]) -> Tiles:
             Tile(
                 "Luck alone would show",
                 number(luck),
-                f"best Sharpe ratio of so many ideas without worth; here {number(_own(metrics))}",
+                f"{_lucky(metrics)}; this book {number(metrics('sharpe'))}",
             ),
             _looked(inputs.holdout),
         )
     )
 
 
-def _own(metrics: Metrics) -> float:
-    return metrics("sharpe")
+def _lucky(metrics: Metrics) -> str:
+    if metrics("n_trials") == 1:
+        return "a single idea was not chosen"
+    return "Sharpe ratio of the best of so many ideas without worth"
 
 
 def _tested(found: Compared | None) -> tuple[Tile, Tile]:
