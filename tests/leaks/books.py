@@ -85,7 +85,9 @@ def executing(execute: Any) -> object:
     return instead(engine, "run", loop)
 
 
-@leak("filled in the bar that decided", BOOK, ACTIVE, market="us alpha", check="fills at the open")
+@leak(
+    "filled in the bar that decided", BOOK, ACTIVE, market="us bouncing", check="fills at the open"
+)
 def fill_at_the_close_that_decided():
     return executing(moo.at_target)
 

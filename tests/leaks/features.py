@@ -97,11 +97,14 @@ def newest_first():
 
 
 @leak("extreme of the whole sample", "features", IC)
-def all_time_high():
-    def gap(v: View) -> Matrix:
-        return v.last / np.nanmax(v.last, axis=0) - 1.0
+def min_max_scaler():
+    """The place of a price between its lowest and highest of all days."""
 
-    return producer("high_52w", gap)
+    def place(v: View) -> Matrix:
+        low, high = np.nanmin(v.last, axis=0), np.nanmax(v.last, axis=0)
+        return (v.last - low) / (high - low)
+
+    return producer("high_52w", place)
 
 
 @leak("filter runs forward and backward", "features", IC)
@@ -180,7 +183,7 @@ def target_encoding():
 
 @leak("features chosen on all dates", "features", IC, market="us ridge")
 def selection_by_full_sample_ic():
-    """The ten features whose IC is steadiest from year to year, signed by it, as one."""
+    """The features whose IC is steadiest from year to year, weighted by that, as one."""
     compute, label = room.compute, room.labels
 
     def chosen(panel: Panel, membership: Frame) -> Frame:
@@ -191,8 +194,8 @@ def selection_by_full_sample_ic():
             label(panel, membership), on=["date", "symbol"], how="left"
         )
         ic = ranks.groupby(known["date"].dt.year).corrwith(known["label"])
-        steady = (ic.mean() / ic.std()).sort_values(key=np.abs)[-10:]
-        mix = (ranks[steady.index] * np.sign(steady)).mean(axis=1)
+        steady = (ic.mean() / ic.std()).sort_values(key=np.abs)[-20:]
+        mix = ranks[steady.index].fillna(0.0) @ steady
         return made[["date", "symbol"]].assign(mix=mix.astype(np.float32))
 
     return instead(room, "compute", chosen)

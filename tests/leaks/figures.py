@@ -30,7 +30,10 @@ class Gain:
 
 def rank_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
     """Mean daily rank IC of the score; Newey-West t of the daily difference above 3."""
-    one, other = (_ic(f) for f in (clean, leaky))
+    return _paired(_ic(clean), _ic(leaky), horizon)
+
+
+def _paired(one: pd.Series, other: pd.Series, horizon: int) -> Gain:
     days = one.index.intersection(other.index)
     one, other = one[days].to_numpy(), other[days].to_numpy()
     t = overlap_t(other - one, horizon)
@@ -44,10 +47,19 @@ def hold_out_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gai
     return rank_ic(*late, horizon, periods)
 
 
-def _ic(frames: Frames) -> pd.Series:
+def alpha_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
+    """The same of the calibrated alpha; the same alpha for all names has an IC of 0."""
+    flat = [
+        f | {"alpha": f["alpha"].dropna(subset=["alpha"]).assign(score=f["alpha"]["alpha"])}
+        for f in (clean, leaky)
+    ]
+    return _paired(*(_ic(f, 0.0) for f in flat), horizon)
+
+
+def _ic(frames: Frames, constant: float = np.nan) -> pd.Series:
     rows = frames["alpha"].merge(frames["labels"], on=["date", "symbol"])
     daily = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
-    return daily.set_index("date")["rank_ic"].dropna()
+    return daily.set_index("date")["rank_ic"].fillna(constant).dropna()
 
 
 def sharpe(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
@@ -112,6 +124,7 @@ FIGURES: dict[str, Callable[[Frames, Frames, int, int], Gain]] = {
     "active Sharpe": active,
     "benchmark Sharpe": benchmark,
     "hold-out IC": hold_out_ic,
+    "alpha IC": alpha_ic,
     "CPCV IC": cpcv_ic,
     "reported Sharpe": reported,
 }
@@ -119,6 +132,7 @@ FIGURES: dict[str, Callable[[Frames, Frames, int, int], Gain]] = {
 NEEDS = {
     "rank IC": "model2",
     "hold-out IC": "model2",
+    "alpha IC": "model2",
     "CPCV IC": "model2",
     "Sharpe": "backtest",
     "active Sharpe": "backtest",

@@ -58,9 +58,9 @@ def growth(frames: Frames) -> pd.Series:
 
 
 def penny(frames: Frames) -> Frames:
-    """Half of the names trade below the minimum price; the better half of these is merged late."""
+    """Most names trade below the minimum price; the better half of these is merged late."""
     gain = growth(frames)
-    cheap = gain.iloc[::2]
+    cheap = gain[np.arange(gain.size) % 4 > 0]
     bars = frames["bars"].copy()
     low, merged = (
         bars["symbol"].isin(cheap.index),
@@ -72,6 +72,19 @@ def penny(frames: Frames) -> Frames:
         bars[name] *= scale * np.where(late, 10.0, 1.0)
     bars["factor"] /= np.where(late, 10.0, 1.0)
     bars["volume"] /= scale * np.where(late, 10.0, 1.0)
+    return {**frames, "bars": bars}
+
+
+def bouncing(frames: Frames) -> Frames:
+    """A third of what a name did beyond the others in a session is taken back by the next open."""
+    bars = frames["bars"].copy()
+    level = bars.assign(level=np.log(bars["close"] * bars["factor"]))
+    daily = level.pivot(index="date", columns="symbol", values="level").diff()
+    own = daily.sub(daily.mean(axis=1), axis=0).fillna(0.0)
+    moved = np.exp(-own.cumsum().shift(1, fill_value=0.0) / 3.0)
+    for name in ("open", "high", "low", "close", "pre_close"):
+        by = moved.shift(1, fill_value=1.0) if name == "pre_close" else moved
+        bars[name] *= by.stack().loc[pd.MultiIndex.from_frame(bars[["date", "symbol"]])].to_numpy()
     return {**frames, "bars": bars}
 
 
@@ -118,6 +131,16 @@ SPECS = {
             "model2.walk_forward.max_train_years": 0.8,
         },
     ),
+    "us trees": Spec(
+        "us",
+        US,
+        US_CUTS,
+        config={
+            "model2.models": ["lightgbm"],
+            "model2.boost.rounds": 20,
+            "model2.walk_forward.retrain_every": 21,
+        },
+    ),
     # long enough before the first refit for blocks of a quarter
     "us selected": Spec(
         "us",
@@ -133,8 +156,8 @@ SPECS = {
         ("2014-07-08", "2013-10-16"),
         config={"evaluation.holdout.start": "2014-01-02", "evaluation.holdout.read": True},
     ),
-    # a strong signal, traded often
-    "us alpha": Spec("us", US, US_CUTS[:1], alpha_ic=0.5, config={"costs.lambda1": 0.0}),
+    # closes are at the bid or the ask: part of a move is gone by the next open
+    "us bouncing": Spec("us", US, US_CUTS[:1], events=bouncing),
     # stamp duty was halved on 2023-08-28
     "cn fees": Spec(
         "cn",

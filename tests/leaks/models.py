@@ -10,7 +10,6 @@ from quant.evaluation import signal, splits
 from quant.model2 import calibration, cpcv, scores, train
 from quant.model2.curve import Curve
 from quant.model2.design import Design, Rows
-from quant.model2.models import RidgeModel
 from quant.model2.train import FittedModel
 from tests.leaks.leak import instead, leak
 
@@ -54,29 +53,25 @@ def one_fit_on_everything():
     return instead(splits.Fold, "train", rows)
 
 
-@leak("stopped early on test data", "model2", IC, market="us short")
+@leak("stopped early on test data", "model2", IC, market="us trees")
 def early_stopping_on_the_test_block():
     """As many trees as were best on the block that is then reported."""
 
     def rounds(one: FittedModel) -> list[Predict]:
-        if isinstance(one.model, RidgeModel):
-            return []
         booster = one.model.booster
         return [
             lambda x, k=k: booster.predict(x, num_iteration=k)
             for k in range(1, booster.num_trees() + 1)
         ]
 
-    return [choosing(rounds), instead(cpcv, "select", lambda table: "lightgbm")]
+    return choosing(rounds)
 
 
-@leak("hyper-parameters chosen on the backtest", "model2", IC)
+@leak("hyper-parameters chosen on the backtest", "model2", IC, market="us ridge")
 def sparsity_chosen_on_the_backtest():
     """The number of features that ridge keeps is the one that did best out of sample."""
 
     def sparser(one: FittedModel) -> list[Predict]:
-        if not isinstance(one.model, RidgeModel):
-            return []
         weights = one.model.weights
         least = np.sort(np.abs(weights))[::-1]
         return [
@@ -84,7 +79,7 @@ def sparsity_chosen_on_the_backtest():
             for cut in least[[0, 1, 2, 4, 9, 19, 39]]
         ]
 
-    return [choosing(sparser), instead(cpcv, "select", lambda table: "ridge")]
+    return choosing(sparser)
 
 
 @leak("models weighted by their test IC", "model2", IC)
@@ -149,7 +144,7 @@ def shuffled_folds():
 # -- calibration ----------------------------------------------------------------------------------
 
 
-@leak("calibrated on labels not yet known", "model2", "active Sharpe", market="us short")
+@leak("calibrated on labels not yet known", "model2", "alpha IC", market="us short")
 def calibration_on_its_own_sessions():
     """The curve of a refit is the mean return of each bin on the very sessions it is used for."""
 

@@ -52,7 +52,7 @@ def todays_universe():
     return instead(universe, "build", build)
 
 
-@leak("liquidity of the sessions to come", "universe", SHARPE)
+@leak("liquidity of the sessions to come", "universe", SHARPE, market="us failing")
 def future_adv():
     """The window of the traded amount begins where it should end."""
 
@@ -102,7 +102,7 @@ def names_with_crashes_dropped():
 
     def clean(bars: Frame, sessions: Dates) -> pd.Index:
         worst = (bars["close"] / bars["pre_close"] - 1.0).groupby(bars["symbol"]).min()
-        return worst.index[worst > -0.16]
+        return worst.index[worst > -0.25]
 
     return from_bars(clean)
 
