@@ -4,6 +4,7 @@ Jobs are compared within a market: the difference of Sharpe ratios needs the sam
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from quant.reporting.comparison import ComparisonInputs, render
 from quant.reporting.write import create
 
 RECORD, RETURNS = "job.json", "returns.parquet"
+PAGES = "sweeps"  # folder of the pages, in that of the reports
 # portfolio metrics that the page shows
 SHOWN = (
     "sharpe", "sharpe_gross", "ann_return", "ann_vol", "max_drawdown", "turnover_ann",
@@ -104,7 +106,7 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
         base = group[0].record
         name = stamp if len(groups) == 1 else f"{stamp}-{base['region']}-{base['market']}"
         html = render(inputs(group, _left_out(failed, alone)))
-        pages.append(_write(html, Path(base["reports"]) / "sweeps", name))
+        pages.append(_write(html, Path(base["reports"]) / PAGES, name))
     return pages
 
 
@@ -179,7 +181,8 @@ def _row(job: Job, name: str, luck: clusters.Ideas) -> dict[str, Any]:
         "config_hash": r["config_hash"],
         **{k: r["metrics"].get(k, np.nan) for k in SHOWN},
         "dsr": metrics.dsr(metrics.shape(daily, cash), luck.n, luck.variance),
-        "report": r["report"],
+        # as seen from the page, which lies beside the folders of the reports
+        "report": r["report"] and os.path.relpath(r["report"], Path(r["reports"]) / PAGES),
     }
 
 

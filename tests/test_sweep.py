@@ -36,7 +36,8 @@ def leave(tmp_path):
             "job": number, "overrides": ["experiment=smoke", override],
             "config_hash": f"hash{number:02d}", "name": f"run {number}", "git_sha": "abc",
             "region": "us", "market": "m", "command": "quant --multirun", "simulated": True,
-            "periods": 252, "start": "2014-12-31", "report": f"reports/{number}.html",
+            "periods": 252, "start": "2014-12-31",
+            "report": str(tmp_path / "reports/sprint0_US" / f"{number}.html"),
             "metrics": {"sharpe": own * 252**0.5, "ann_return": 0.1}, "same_idea": 0.5,
             "block": 21, "draws": 199, "seed": 42, "trials": str(tmp_path / "trials.jsonl"),
             "reports": str(tmp_path / "reports"), **said,
@@ -70,7 +71,7 @@ def test_every_job_is_compared_with_the_first_and_with_its_benchmark(leave):
             said[name] - said["a=1"], rel=1e-9
         )
     assert (rows["detectable"] > 0).all()
-    assert found.jobs["report"].tolist() == [f"reports/{k}.html" for k in range(3)]
+    assert found.jobs["report"].tolist() == [f"../sprint0_US/{k}.html" for k in range(3)]
     assert (found.n_configs, found.n_effective, found.pbo) == (3, 3, None)
 
 
