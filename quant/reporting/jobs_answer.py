@@ -37,7 +37,6 @@ def said(inputs: ComparisonInputs) -> Answer:
         if len(named):
             sentences.append(f"{verdict}: {_named(named)}.")
     sentences.append(_power(rows, inputs.periods))
-    sentences.append(_many(len(rows), apart))
     tone = "good" if len(found["BETTER"]) else "bad" if len(found["WORSE"]) else "fair"
     return Answer(headline, tuple(s for s in sentences if s), tone)
 
@@ -62,13 +61,4 @@ def _power(rows: Frame, periods: int) -> str:
     return (
         f"A true difference of Sharpe ratios below {size} could have gone unnoticed in {years} "
         "years."
-    )
-
-
-def _many(tests: int, apart: int) -> str:
-    if tests < 2 or not apart:
-        return ""
-    return (
-        f"Each is a test of its own at 5%: {tests} jobs that change nothing would give "
-        f"{number(0.05 * tests, 1)} such findings by chance."
     )

@@ -37,13 +37,13 @@ class Forest:
 
 def height(rows: int, narrow: bool = False) -> float:
     """Pixels that `rows` rows need."""
-    return (NARROW_ROW if narrow else ROW) * max(rows, 1) + 34.0
+    return (NARROW_ROW if narrow else ROW) * max(rows, 1) + 48.0
 
 
 def draw(chart: Forest, sheet: Sheet) -> Markup:
     """Draw `chart`: names at the left, above their row where the sheet is narrow."""
     longest = min(max((len(n) for n in chart.names), default=0), LONGEST)
-    frame = Frame.within(sheet, 12 if sheet.narrow else 6.7 * longest + 18, 14, top=6, bottom=26)
+    frame = Frame.within(sheet, 12 if sheet.narrow else 6.7 * longest + 18, 14, top=20, bottom=26)
     low, high = bounds(np.concatenate([chart.values, chart.low, chart.high]), (chart.base,))
     across = Scale(low, high, frame.left, frame.right)
     marks = _axis(across, frame, linear_ticks(low, high, 4 if sheet.narrow else 8), chart)
