@@ -69,7 +69,7 @@ def render(inputs: AuditInputs) -> str:
             Section("answer", "Verdict", (_answer(inputs), _tiles(inputs))),
             Section("stages", "Stage by stage", (stages, replays)),
             Section("tables", "Table by table", (replayed.comparisons(inputs.rows),)),
-            Section("holdout", "Hold-out", tuple(blocks(inputs.holdout))),
+            Section("holdout", "Hold-out", tuple(blocks(inputs.holdout, inputs.config_hash))),
             Section("method", "What was done", tuple(_method(inputs))),
         ],
     )

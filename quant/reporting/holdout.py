@@ -11,6 +11,7 @@ from quant.reporting.formats import count
 
 OPEN_ROWS = 8  # a longer table of looks starts closed
 LISTED = 200  # newest looks listed
+NONE, LOCKED, READ, UNSEEN = "None", "Locked", "Read", "Unseen"
 UNDECLARED = "undeclared"
 KINDS: Mapping[str, str] = {
     "read": "read, and said so",
@@ -43,6 +44,14 @@ class Holdout:
         """From when to when, in words."""
         return f"from {self.start} to {self.end or 'the end of the data'}"
 
+    def state(self, config_hash: str) -> str:
+        """Whether a run of that configuration sees it: NONE, LOCKED, READ or UNSEEN."""
+        if self.start is None:
+            return NONE
+        if self.locked:
+            return LOCKED
+        return READ if self.looks(config_hash) else UNSEEN
+
     def looks(self, config_hash: str) -> set[str]:
         """Kinds of the looks that a configuration took."""
         if not len(self.rows):
@@ -50,12 +59,12 @@ class Holdout:
         return set(self.rows.loc[self.rows["config_hash"] == config_hash, "kind"])
 
 
-def blocks(own: Holdout) -> list[Block]:
-    """What there is to say of the hold-out, and the looks as a table."""
-    return [Text(told(own)), *_looks(own)]
+def blocks(own: Holdout, config_hash: str) -> list[Block]:
+    """What there is to say of the hold-out to this configuration, and the looks as a table."""
+    return [Text(told(own, config_hash)), *_looks(own)]
 
 
-def told(own: Holdout) -> str:
+def told(own: Holdout, config_hash: str) -> str:
     """The state of the hold-out, how often it was looked at, and by whom last."""
     if own.start is None:
         return (
@@ -63,11 +72,11 @@ def told(own: Holdout) -> str:
             "page. evaluation.holdout.start=<date> locks one away; who reads it from then on is "
             "written down and counted."
         )
-    state = (
-        "is locked: this run ended before it and has seen none of it."
-        if own.locked
-        else "is open to this run."
-    )
+    state = {
+        LOCKED: "is locked: this run ended before it and has seen none of it.",
+        READ: "is open to this run.",
+        UNSEEN: "lies outside the data of this run.",
+    }[own.state(config_hash)]
     parts = [f"The hold-out {own.span} {state}", _counted(own)]
     if own.before:
         parts.append(
@@ -82,16 +91,13 @@ def warning(own: Holdout, config_hash: str) -> str:
 
     A run of a locked hold-out looks at nothing, whatever its configuration did before.
     """
-    if own.start is None or own.locked:
+    if own.state(config_hash) != READ:
         return ""
-    kinds = own.looks(config_hash)
-    if UNDECLARED in kinds:
+    if UNDECLARED in own.looks(config_hash):
         return (
             f"The data of this run reach into the hold-out {own.span}, which was declared on this "
             "market, and evaluation.holdout does not say so: its result is not out of sample."
         )
-    if not kinds:
-        return ""
     return (
         f"This run reads the hold-out {own.span}. {_counted(own)} What is chosen after a look is "
         "no longer out of sample."

@@ -171,16 +171,23 @@ def test_the_band_begins_where_nothing_is_delisted(inputs):
 
 
 def test_none_says_how_to_set_one():
-    assert "evaluation.holdout.start=" in told(Holdout())
-    assert warning(Holdout(), OWN) == "" and len(blocks(Holdout())) == 1
+    assert "evaluation.holdout.start=" in told(Holdout(), OWN)
+    assert warning(Holdout(), OWN) == "" and len(blocks(Holdout(), OWN)) == 1
 
 
 def test_a_locked_one_was_not_seen():
     own = sample.holdout(locked=True, end="2019-12-31")
-    assert "from 2018-01-02 to 2019-12-31 is locked: this run ended before it" in told(own)
-    assert "3 times, by 3 configurations; last on 2026-01-03 03:04 by ada" in told(own)
-    assert "4 configurations had been tried" in told(own)
+    assert "from 2018-01-02 to 2019-12-31 is locked: this run ended before it" in told(own, OWN)
+    assert "3 times, by 3 configurations; last on 2026-01-03 03:04 by ada" in told(own, OWN)
+    assert "4 configurations had been tried" in told(own, OWN)
     assert warning(own, OWN) == ""  # whatever the configuration did before
+
+
+def test_a_run_whose_data_end_before_it_has_not_seen_it(inputs):
+    assert "is open to this run" in told(inputs.holdout, OWN)
+    assert "lies outside the data of this run" in told(inputs.holdout, "another")
+    tile = trust.build(replace(inputs, meta=sample.meta(config_hash="another"))).blocks[0].tiles[4]
+    assert tile.value == "Unseen"
 
 
 def test_a_look_is_warned_of_on_the_first_screen(inputs):
@@ -196,7 +203,7 @@ def test_an_undeclared_look_is_called_so():
 
 
 def test_looks_are_listed_newest_first():
-    _, table = blocks(sample.holdout(reads=12))
+    _, table = blocks(sample.holdout(reads=12), OWN)
     assert len(table.rows) == 12 and table.fold
     assert table.rows[0][3].text == OWN
-    assert "Nobody has looked at it." in told(Holdout("2018-01-02", locked=True))
+    assert "Nobody has looked at it." in told(Holdout("2018-01-02", locked=True), OWN)

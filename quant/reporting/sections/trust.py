@@ -5,7 +5,7 @@ import math
 from quant.reporting.blocks import Block, Cell, Section, Tabular, Text, Tile, Tiles, cells, empty
 from quant.reporting.compared import INCONCLUSIVE, Compared, comparisons, power, sentence
 from quant.reporting.formats import DASH, count, number
-from quant.reporting.holdout import Holdout, blocks
+from quant.reporting.holdout import NONE, blocks
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import Metrics
 from quant.reporting.sections import stress, tried
@@ -25,7 +25,7 @@ def build(inputs: ReportInputs) -> Section:
         *tried.blocks(inputs),
         *stress.blocks(inputs),
         Text("Hold-out", "sub"),
-        *blocks(inputs.holdout),
+        *blocks(inputs.holdout, inputs.meta.config_hash),
         Text("Look-ahead", "sub"),
         Text(AUDIT),
     ]
@@ -50,7 +50,7 @@ def _tiles(inputs: ReportInputs, found: list[Compared]) -> Tiles:
                 number(luck),
                 f"{_lucky(metrics)}; this book {number(metrics('sharpe'))}",
             ),
-            _looked(inputs.holdout),
+            _looked(inputs),
         )
     )
 
@@ -83,11 +83,13 @@ def _tested(found: Compared | None) -> tuple[Tile, Tile]:
     )
 
 
-def _looked(own: Holdout) -> Tile:
+def _looked(inputs: ReportInputs) -> Tile:
+    own = inputs.holdout
     if own.start is None:
-        return Tile("Hold-out", "None", "nothing was kept from the choices")
+        return Tile("Hold-out", NONE, "nothing was kept from the choices")
     looks = "never looked at" if not own.reads else f"looks so far: {count(own.reads)}"
-    return Tile("Hold-out", "Locked" if own.locked else "Open", f"from {own.start}, {looks}")
+    state = own.state(inputs.meta.config_hash)
+    return Tile("Hold-out", state, f"from {own.start}, {looks}")
 
 
 def _compared(found: list[Compared]) -> list[Block]:
