@@ -7,7 +7,7 @@ from tests.leaks.catalogue import CATALOGUE
 
 
 def main(words: list[str]) -> None:
-    """Print a row a leak, then the counts."""
+    """Print a row a leak, then the counts, and what is found in the clean pipeline."""
     lab, found = run.Lab(), []
     for row in CATALOGUE:
         if not words or any(word in row.name for word in words):
@@ -17,6 +17,8 @@ def main(words: list[str]) -> None:
     flat = sum(not one.gain.inflated for one in found)
     kinds = len({one.leak.mechanism for one in found})
     print(f"{len(found)} leaks, {kinds} mechanisms, {missed} missed, {flat} not inflated")
+    for market in ("us", "cn"):
+        print(f"clean pipeline, {market}: {run.clean_faults(market, lab) or 'silent'}", flush=True)
 
 
 if __name__ == "__main__":

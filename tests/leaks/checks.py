@@ -14,6 +14,7 @@ from quant.stages import model2
 from tests.leaks.markets import Market
 from tests.pipeline import Frames
 
+AFTER = "evaluate"  # the stage whose tables are the last that a check reads
 Check = Callable[[Market, Frames], str]
 
 

@@ -96,17 +96,6 @@ def newest_first():
     return producer("ret_21d", momentum)
 
 
-@leak("extreme of the whole sample", "features", IC)
-def min_max_scaler():
-    """The place of a price between its lowest and highest of all days."""
-
-    def place(v: View) -> Matrix:
-        low, high = np.nanmin(v.last, axis=0), np.nanmax(v.last, axis=0)
-        return (v.last - low) / (high - low)
-
-    return producer("high_52w", place)
-
-
 @leak("filter runs forward and backward", "features", IC)
 def zero_phase_filter():
     def gap(v: View) -> Matrix:

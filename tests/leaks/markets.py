@@ -3,7 +3,6 @@
 import dataclasses
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -31,11 +30,10 @@ CN_CUTS = ("2013-10-16", "2012-11-29", "2014-03-05")
 class Spec:
     """How a market is made.
 
-        cuts   : sessions to cut after
-        change : what its dynamics have of their own, as in quant.market.region
-        events : what happens to the tables afterwards
-        config : settings by dotted name that differ from tests.leaks import vendor
-    from tests.pipeline.tiny
+    cuts   : sessions to cut after
+    change : what its dynamics have of their own, as in quant.market.region
+    events : what happens to the tables afterwards
+    config : settings by dotted name that differ from those of tests.pipeline
     """
 
     region: str
@@ -62,10 +60,8 @@ def penny(frames: Frames) -> Frames:
     gain = growth(frames)
     cheap = gain[np.arange(gain.size) % 4 > 0]
     bars = frames["bars"].copy()
-    low, merged = (
-        bars["symbol"].isin(cheap.index),
-        bars["symbol"].isin(cheap.index[cheap > cheap.median()]),
-    )
+    low = bars["symbol"].isin(cheap.index)
+    merged = bars["symbol"].isin(cheap.index[cheap > cheap.median()])
     scale = np.where(low, 0.04, 1.0)
     late = (merged & (bars["date"] > pd.Timestamp("2014-11-03"))).to_numpy()
     for name in ("open", "high", "low", "close", "pre_close"):
@@ -185,10 +181,10 @@ def market(name: str) -> Market:
     """The market `name`, simulated once a process."""
     spec = SPECS[name]
     place = dataclasses.replace(region(spec.region), **spec.change)
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(world, "region", lambda _: place))
+    with patch.object(world, "region", lambda _: place):
         frames = ingested(spec.region, spec.names, spec.alpha_ic, spec.seed, spec.span)
     frames = spec.events(frames)
+    # replays start from bars that were read once already: reading them again moves no bit
     with tempfile.TemporaryDirectory() as folder:
         read = through(tiny(spec.region), frames, Path(folder), [vendor.STAGE])
     config = tiny(spec.region)
@@ -199,8 +195,5 @@ def market(name: str) -> Market:
         for step in path:
             part = getattr(part, step)
         setattr(part, last, value)
-    return Market(
-        config,
-        frames | {"bars": read["bars"]},
-        tuple(pd.Timestamp(c).to_datetime64() for c in spec.cuts),
-    )
+    cuts = tuple(pd.Timestamp(cut).to_datetime64() for cut in spec.cuts)
+    return Market(config, frames | {"bars": read["bars"]}, cuts)

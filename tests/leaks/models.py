@@ -82,7 +82,7 @@ def sparsity_chosen_on_the_backtest():
     return choosing(sparser)
 
 
-@leak("models weighted by their test IC", "model2", IC)
+@leak("models weighted by their test IC", "model2", IC, market="us short")
 def ensemble_weights_from_test_ic():
     def scored(rows: Rows, fold: splits.Fold, number: int, fitted: list[FittedModel]) -> Frame:
         made = SCORED(rows, fold, number, fitted)

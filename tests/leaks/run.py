@@ -2,9 +2,8 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,23 +74,29 @@ class Lab:
 
 @dataclass(frozen=True)
 class Found:
-    """What became of one leak: what it gained, what caught it, and where it showed first."""
+    """What became of one leak.
+
+    caught : what caught it, "" for nothing;  first : where it showed first
+    silent : the same comparison finds nothing in the clean run on the same market
+    """
 
     leak: Leak
     gain: figures.Gain
-    caught: str
-    first: str
+    caught: str = ""
+    first: str = ""
+    silent: bool = True
 
-    @cached_property
+    @property
     def good(self) -> bool:
-        """Inflated, and caught by what ought to catch it."""
-        return self.gain.inflated and self.caught.split(":")[0] == self.leak.check
+        """Inflated, and caught by what ought to catch it, which is silent on the clean run."""
+        return self.gain.inflated and self.silent and self.caught.split(":")[0] == self.leak.check
 
     def line(self) -> str:
         """A row of the leak table."""
         g, row = self.gain, self.leak
         figure = f"{row.inflates} {g.clean:.3f} -> {g.leaky:.3f} ({g.sure})"
-        cells = (row.name, row.mechanism, row.stage, row.market, figure, self.caught, self.first)
+        caught = self.caught or "MISSED"
+        cells = (row.name, row.mechanism, row.stage, row.market, figure, caught, self.first)
         return " | ".join(cells) + ("" if self.good else "  <-- NOT AS IT SHOULD BE")
 
 
@@ -102,27 +107,35 @@ def position(stage: str) -> int:
 
 def study(leak: Leak, lab: Lab) -> Found:
     """Measure one leak and try to catch it."""
-    m, start = markets.market(leak.market), position(leak.stage)
-    clean = lab.run(leak.market)
+    m, clean = markets.market(leak.market), lab.run(leak.market)
     last = position(figures.NEEDS[leak.inflates])
-    without = clean.upto(last)
-    leaky = clean.fork(start)
+    without, leaky = clean.upto(last), clean.fork(position(leak.stage))
     with leak.apply():
         gain = figures.FIGURES[leak.inflates](
             without, leaky.upto(last), m.config.model2.label.horizon, m.config.region.periods
         )
-        cuts = m.cuts if leak.check == REPLAY else m.cuts[:1]
-        for how, cut in itertools.product(HOW, cuts):
-            other = lab.run(leak.market, how, cut).fork(start)
-            # what the patched stage itself did not let through, later ones do not add
-            first = difference(leaky, other, cut, STAGES[start : start + 1])
-            if first:
-                return Found(leak, gain, f"{REPLAY}: {how}", first)
-        for name, check in checks.CHECKS.items():
-            fault = check(m, leaky.upto(len(STAGES) - 1))
-            if fault:
-                return Found(leak, gain, name, fault)
-    return Found(leak, gain, "", "")
+        tried = ((name, look, look(leaky)) for name, look in traps(leak, lab))
+        name, look, first = next((one for one in tried if one[2]), ("", None, ""))
+    if look is None:
+        return Found(leak, gain)
+    return Found(leak, gain, name, first, silent=look(clean) == "")
+
+
+def traps(leak: Leak, lab: Lab) -> Iterator[tuple[str, Callable[[Run], str]]]:
+    """Whatever may catch a leak, in this order: its name, and run -> first fault."""
+    m, start = markets.market(leak.market), position(leak.stage)
+    # what the leaky stage itself did not show, later ones do not add
+    stage = STAGES[start : start + 1]
+    for how, cut in itertools.product(HOW, m.cuts if leak.check == REPLAY else m.cuts[:1]):
+
+        def replay(run: Run, how: str = how, cut: np.datetime64 = cut) -> str:
+            clean = lab.run(leak.market)
+            other = lab.run(leak.market, how, cut)
+            return difference(run, other if run is clean else other.fork(start), cut, stage)
+
+        yield f"{REPLAY}: {how}", replay
+    for name, check in checks.CHECKS.items():
+        yield name, lambda run, check=check: check(m, run.upto(position(checks.AFTER)))
 
 
 def difference(
@@ -140,3 +153,12 @@ def difference(
                 column = first.column or "row"
                 return f"{table.name}.{column} {first.symbol}{day}".strip()
     return ""
+
+
+def clean_faults(market: str, lab: Lab) -> list[str]:
+    """What the replay and the checks find in the clean pipeline: nothing, if it is clean."""
+    m, whole = markets.market(market), lab.run(market)
+    cut = m.cuts[0]
+    found = [difference(whole, lab.run(market, how, cut), cut) for how in HOW]
+    frames = whole.upto(position(checks.AFTER))
+    return [fault for fault in (*found, *(c(m, frames) for c in checks.CHECKS.values())) if fault]
