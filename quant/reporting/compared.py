@@ -68,7 +68,7 @@ def sentence(found: Compared) -> str:
     """What the comparison found, and what it could have found."""
     if found.same:
         return f"It trades as {found.other} does, up to its scale: there is nothing to compare."
-    chance = "chance explains that" if found.verdict == INCONCLUSIVE else "more than chance does"
+    chance = "which may be chance" if found.verdict == INCONCLUSIVE else "more than chance explains"
     return f"{found.verdict} against {found.other}: {distance(found)}, {chance}. {power(found)}"
 
 

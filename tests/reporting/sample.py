@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from quant.core.seeds import generator
 from quant.reporting.audit import AuditInputs
@@ -394,7 +395,7 @@ def comparison(jobs: int = 12, **changes) -> ComparisonInputs:
             "se": 0.17,
             "low": difference - 0.35,
             "high": difference + 0.35,
-            "p_value": np.abs(difference) + 0.01,
+            "p_value": 2.0 * ndtr(-np.abs(difference) / 0.17),
             "detectable": 0.49,
             "n_obs": 1000,
             "verdict": np.where(difference < -0.35, "WORSE", verdict),

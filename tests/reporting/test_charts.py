@@ -239,3 +239,9 @@ def test_a_forest_grows_with_its_rows_and_keeps_its_order():
         assert [y for y, _ in dots] == sorted(y for y, _ in dots)
         assert [x for _, x in dots] == sorted((x for _, x in dots), reverse=True)
         assert max(y for y, _ in dots) < forest_height(50, narrow) - 20
+
+
+def test_a_forest_says_its_interval_from_low_to_high():
+    one = [np.array([v]) for v in (0.2, -0.1, 0.5)]
+    drawn = figure("k", Forest("t", ["n"], *one, [2])).wide
+    assert "n: 0.20 (−0.10 to 0.50)" in drawn

@@ -38,6 +38,19 @@ def test_the_answer_counts_the_verdicts(inputs):
     assert "below 0.49 could have gone unnoticed in 4.0 years" in text
 
 
+def test_the_farthest_are_named_first():
+    """The best of the better and the worst of the worse, though more are found."""
+    text = " ".join(said(sample.comparison(50)).sentences)
+    assert "BETTER: optimizer.risk_aversion=1 (+0.40" in text
+    assert "WORSE: optimizer.risk_aversion=49 (−0.40" in text
+
+
+def test_the_base_comes_first_then_the_best(inputs):
+    ranked = inputs.ranked["sharpe"].to_list()
+    assert inputs.ranked["label"].iloc[0] == inputs.base
+    assert ranked[1:] == sorted(ranked[1:], reverse=True) and ranked[1] > ranked[0]
+
+
 def test_nothing_found_is_inconclusive(inputs):
     none = replace(inputs, pairs=inputs.pairs.assign(verdict="INCONCLUSIVE"))
     assert said(none).headline.startswith("INCONCLUSIVE: no job of 11")

@@ -51,7 +51,7 @@ def test_years_and_power_are_said(inputs):
     assert first.years == pytest.approx(inputs.comparisons["n_obs"].iloc[0] / 252)
     said = sentence(first)
     assert said.startswith("INCONCLUSIVE against the equal-weight universe")
-    assert "0.16 higher (95% −0.23 to +0.55, p 0.42), chance explains that" in said
+    assert "0.16 higher (95% −0.23 to +0.55, p 0.42), which may be chance" in said
     assert f"below 0.56 could have gone unnoticed in {number(first.years, 1)} years" in said
 
 
@@ -77,6 +77,8 @@ def test_luck_is_annualised(inputs):
     assert f"Sharpe ratio of {number(0.027 * math.sqrt(252))} by luck" in said
     assert "0.98 (PSR), above that luck 0.86 (DSR)" in said
     assert "counted apart it is 0.71" in said
+    tile = {t.name: t for t in trust.build(inputs).blocks[0].tiles}["Luck alone would show"]
+    assert tile.value == number(0.027 * math.sqrt(252))
 
 
 def test_a_first_trial_is_not_deflated(inputs):

@@ -39,7 +39,10 @@ def said(frame: Frame, active: float) -> str:
     loss = frame["loss"].max()
     rows = frame[(frame["loss"] == loss) & frame["rate"].isin(SPOKEN)]
     if not len(rows):
-        return f"Delistings beside those that the data know, at {_rates(frame)} of the names a year"
+        return (
+            f"{_rates(frame)} of the names a year are delisted here beside those that the data "
+            "know; the charts show what is left."
+        )
     worst = rows.loc[rows.groupby("rate")["active"].idxmin()]
     parts = [_one(r, active) for r in worst.itertuples()]
     hazard = str(worst["hazard"].iloc[-1])
