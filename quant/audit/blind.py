@@ -9,7 +9,8 @@ from quant.core.types import Frame
 
 Frames = dict[str, Frame]
 
-PRICES = ("open", "high", "low", "close", "pre_close", "limit_up", "limit_down")
+# prices that move together, so that a bar stays a bar
+PRICES = (("open", "high", "low", "close"), ("pre_close",), ("limit_up", "limit_down"))
 # column -> standard deviation of the log factor that a garbled value is multiplied by
 SPREADS = {"volume": 2.0, "amount": 2.0, "factor": 0.5, "float_shares": 1.0}
 DATED = ("bars", "actions", "benchmark", "rates", "sessions", "quality")
@@ -77,9 +78,10 @@ def _bars(bars: Frame, day: pd.Timestamp, rng: np.random.Generator) -> Frame:
     n = int(later.sum())
     if not n:
         return bars
-    moved = np.exp(rng.normal(0.0, 0.3, n))
-    for name in PRICES:
-        bars.loc[later, name] *= moved
+    for names in PRICES:
+        moved = np.exp(rng.normal(0.0, 0.3, n))
+        for name in names:
+            bars.loc[later, name] *= moved
     for name, spread in SPREADS.items():
         bars.loc[later, name] *= np.exp(rng.normal(0.0, spread, n))
     bars.loc[later, "is_st"] = rng.random(n) < 0.2

@@ -102,12 +102,13 @@ def _answer(inputs: AuditInputs) -> Answer:
         return Answer("Nothing was compared", ("No table has a row up to these dates.",), "none")
     if not len(wrong):
         return Answer(
-            "Nothing dated t depends on what came after t",
+            f"No look-ahead found at {dates} date{'s' * (dates != 1)}",
             (
                 f"{count(rows['values'].sum())} values of "
                 f"{rows.loc[rows['values'] > 0, 'table'].nunique()} tables were computed again at "
                 f"{dates} date{'s' * (dates != 1)}, with the later data cut off and with the later "
-                "data replaced by garbage; all are equal to the last bit.",
+                "data replaced by garbage; all are equal to the last bit: nothing dated up to then "
+                "depends on what came later.",
             ),
             "good",
         )

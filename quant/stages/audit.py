@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from quant.core.errors import DataError
 from quant.core.store import Result
 from quant.core.types import Frame
 from quant.reporting.audit import sentence
-from quant.stages import CATALOGUE, audit_files
+from quant.stages import CATALOGUE, audit_files, model2
 from quant.stages.registry import Context, Inputs, Stage, nothing
 
 if TYPE_CHECKING:
@@ -40,17 +41,21 @@ AFTER = [s for s in REPLAYED if s.name != "ingest"]
 MAKER = {table.name: stage for stage in REPLAYED for table in stage.makes}
 
 
-def cuts(wanted: "Audit", sessions: np.ndarray) -> list[np.datetime64]:
-    """Sessions to cut after: those named, or `dates` of them spread evenly over the backtest.
+def cuts(wanted: "Audit", sessions: np.ndarray, *events: np.ndarray) -> list[np.datetime64]:
+    """Sessions to cut after: those named, or `dates` of them spread over the backtest.
 
     sessions : of the backtest, ascending
+    events   : days on which something is decided for long (lists of members, refits); the dates
+               that are spread fall on the last one before them, of each kind in turn
     Raises DataError for a named day that is no session of it, or its last one
     """
     days = sessions.astype("datetime64[D]")
     if not wanted.at:
         share = (np.arange(wanted.dates) + 0.5) / wanted.dates
-        return [days[i] for i in np.unique((share * (days.size - 1)).astype(int))]
-    named = [np.datetime64(day, "D") for day in wanted.at]
+        spread = [days[i] for i in np.unique((share * (days.size - 1)).astype(int))]
+        return sorted({_before(day, days, events[i % len(events)] if events else days)
+                       for i, day in enumerate(spread)})  # fmt: skip
+    named = [np.datetime64(str(date.fromisoformat(day)), "D") for day in wanted.at]
     for day in named:
         if day not in days[:-1]:
             raise DataError(
@@ -58,6 +63,13 @@ def cuts(wanted: "Audit", sessions: np.ndarray) -> list[np.datetime64]:
                 f"{days[-2]}; name sessions in it."
             )
     return sorted(named)
+
+
+def _before(day: np.datetime64, days: np.ndarray, events: np.ndarray) -> np.datetime64:
+    """The last event up to `day` that is a session after the first of `days`, else `day`."""
+    inside = np.unique(events.astype("datetime64[D]"))
+    inside = inside[(inside > days[0]) & (inside <= day) & np.isin(inside, days)]
+    return inside[-1] if inside.size else day
 
 
 @dataclasses.dataclass
@@ -98,13 +110,16 @@ def run(s: "Audit", f: Inputs, c: Context) -> Mapping[str, Frame]:
     days = nav.loc[nav["book"] == "portfolio", "date"].to_numpy()
     rows: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
-    chosen = cuts(s, days)
+    lists, refits = f["members"]["asof"], f["folds"]["predict_start"]
+    chosen = cuts(s, days, lists.to_numpy(), refits.to_numpy())
     tick = c.tick("audit")
     for number, cut in enumerate(chosen):
         for how in HOW:
             begun = time.monotonic()
             with logs.aside(f"audit, {how} after {cut}: "), _scratch(c.scratch) as place:
                 found = _replayed(config, f, c, cut, how, place)
+            if not rows:
+                found += _selected(config, f, c, found)
             rows += found
             seconds[f"{how} {cut}"] = time.monotonic() - begun
             logs.event(_said(found, cut, how))
@@ -162,6 +177,24 @@ def _replayed(
     return replay.rows
 
 
+def _selected(
+    config: "Config", f: Inputs, c: Context, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Compare the choice of the model with one that has only what was known when it was made.
+
+    It is older than every cut of the backtest, so no cut can show it.
+    """
+    first = f["folds"]["predict_start"].min().to_datetime64()
+    known = (tables.FEATURES, tables.LABELS, tables.SESSIONS)
+    then = (_of_then(f[t.name], t, first) for t in known)
+    made, _ = model2.selection(model2.settings(config), *then, c.seed)
+    replay = Replay(rows[0]["cut"], "cut", {}, [])
+    pair = [x.sort_values(list(tables.CPCV.key), ignore_index=True) for x in (f["cpcv"], made)]
+    found = audit.compare(pair[0], pair[1][pair[0].columns], tables.CPCV.key)
+    replay.add(MAKER["cpcv"], "cpcv (the choice)", found)
+    return [row | {"step": len(rows)} for row in replay.rows]
+
+
 def _execute(
     config: "Config", given: Mapping[str, Frame], name: str, place: Path
 ) -> dict[str, Result]:
@@ -186,9 +219,11 @@ def _summaries(stage: Stage, config: "Config", f: Inputs, c: Context, replay: Re
     if not wanted:
         return
 
+    private = stage.private(config)  # once: a ledger may grow meanwhile
+
     def made(read: Any) -> Mapping[str, Frame]:
         inputs = Inputs({t.name: lambda t=t: _of_then(read(t), t, replay.cut) for t in stage.needs})
-        context = Context(c.region, c.seed, c.scratch, c.tick, private=stage.private(config))
+        context = Context(c.region, c.seed, c.scratch, c.tick, private=private)
         return stage.run(stage.settings(config), inputs, context)
 
     mine = made(lambda t: f[t.name])

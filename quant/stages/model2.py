@@ -80,13 +80,22 @@ def require_before(selection: np.datetime64, holdout: Mapping[str, Any] | None) 
         )
 
 
+def selection(
+    s: Mapping[str, Any], features: Frame, labels: Frame, sessions: Frame, seed: int
+) -> tuple[Frame, np.datetime64]:
+    """CPCV rows of every candidate, and the session by whose known labels they were compared."""
+    spec, cv, _ = specs(s)
+    days = sessions_of(sessions)
+    end = train.first_prediction(labels, days, spec)
+    require_before(end, s["holdout"])
+    return cpcv.evaluate(features, labels, days, spec, cv, end, seed), end
+
+
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Every model's seed is logged; only walk-forward scores leave this stage."""
-    spec, cv, cal = specs(s)
+    spec, _, cal = specs(s)
     features, labels, sessions = f["features"], f["labels"], sessions_of(f["sessions"])
-    end = train.first_prediction(labels, sessions, spec)
-    require_before(end, s["holdout"])
-    compared = cpcv.evaluate(features, labels, sessions, spec, cv, end, c.seed)
+    compared, end = selection(s, features, labels, f["sessions"], c.seed)
     chosen = cpcv.select(compared)
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))

@@ -10,13 +10,16 @@ import yaml
 from quant import settings
 from quant.config_paths import CONF
 from quant.core.errors import DataError
+from quant.data.providers import files
 from quant.reporting.audit import sentence
-from quant.stages import audit, audit_files, load, universe
+from quant.stages import audit, audit_files, ingest, load, universe
 from quant.stages import features as stage_features
-from quant.stages.registry import plan
+from quant.stages import model2 as stage_model2
+from quant.stages.registry import Context, plan
 from quant.stages.runner import execute
 from tests.pipeline import ingested, tiny
 
+DEAD = ["S0001", "S0003", "S0005", "S0007"]
 DAYS = np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]")
 
 
@@ -28,6 +31,13 @@ def test_cuts_are_spread_over_the_backtest_and_never_its_last_day():
     for day in ("2019-12-31", "2020-02-29", "2021-01-01"):
         with pytest.raises(DataError, match=f"audit.at has {day}"):
             audit.cuts(settings.Audit(at=[day]), DAYS)
+
+
+def test_cuts_fall_on_the_days_on_which_much_is_decided():
+    lists, refits = DAYS[[3, 8, 40]], DAYS[[2, 20, 45]]
+    assert audit.cuts(settings.Audit(dates=3), DAYS, lists, refits) == list(DAYS[[8, 20, 40]])
+    # an event before the backtest, or none at all, moves nothing
+    assert audit.cuts(settings.Audit(dates=1), DAYS, DAYS[:1]) == [DAYS[29]]
 
 
 def test_every_stage_is_replayed_but_the_two_that_say_why():
@@ -118,14 +128,60 @@ def test_a_leak_is_named_by_stage_table_column_symbol_and_day(tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_leak_in_the_universe_is_found_before_what_it_spoils(tmp_path, monkeypatch):
+def test_a_list_made_with_the_bars_of_tomorrow_is_found_before_what_it_spoils(
+    tmp_path, monkeypatch
+):
     clean = universe.universe.build
 
-    def todays(bars, *args):
-        members, counts = clean(bars, *args)
-        last = members[members["asof"] == members["asof"].max()]
-        return members[members["symbol"].isin(last["symbol"])], counts
+    def early(bars, listings, spells, sessions, chosen):
+        days = pd.Series(sessions.astype("datetime64[ns]"))
+        before = dict(zip(days[1:], days[:-1], strict=True))
+        moved = bars.assign(date=bars["date"].map(before)).dropna(subset=["date"])
+        return clean(moved.reset_index(drop=True), listings, spells, sessions, chosen)
 
-    monkeypatch.setattr(universe.universe, "build", todays)
+    monkeypatch.setattr(universe.universe, "build", early)
     found, _ = audited(config("us", tmp_path))
     assert found[~found["same"]].iloc[0]["stage"] == "universe"
+
+
+@pytest.mark.slow
+def test_a_model_chosen_by_labels_to_come_is_found(tmp_path, monkeypatch):
+    clean = stage_model2.cpcv.evaluate
+
+    def later(features, labels, sessions, spec, cv, end, seed):
+        at = min(np.searchsorted(sessions, end) + 30, len(sessions) - 1)
+        return clean(features, labels, sessions, spec, cv, sessions[at], seed)
+
+    monkeypatch.setattr(stage_model2.cpcv, "evaluate", later)
+    found, _ = audited(config("us", tmp_path))
+    assert list(found.loc[~found["same"], "table"]) == ["cpcv (the choice)"]
+
+
+def source(how: str, folder) -> dict:
+    """First differences of ingest on a copy of the files that is blind after the cut."""
+    folder.mkdir()
+    cfg = config("us", folder)
+    listings = pd.DataFrame({"symbol": DEAD, "delist_date": "2014-09-15"})
+    listings.to_csv(folder / "files" / "listings.csv", index=False)
+    context = Context("us", 42, folder, lambda label: lambda i, n: None)
+    context.private = ingest.provider(cfg)
+    whole = dict(ingest.run(ingest.settings(cfg), {}, context))
+    cut = np.datetime64("2014-05-05")
+    compared = audit_files.ingested(cfg, whole, cut, how, 42, folder / "blind")
+    return {name: found.first for name, found in compared if found.first}
+
+
+@pytest.mark.parametrize("how", audit.HOW)
+def test_a_source_that_drops_the_names_that_will_die_is_found(how, tmp_path, monkeypatch):
+    assert source(how, tmp_path / "clean") == {}
+    clean = files.Files.fetch
+
+    def survivors(self, start, end):
+        raw = clean(self, start, end)
+        path = self.layout.root / "listings.csv"
+        dead = pd.read_csv(path).dropna(subset=["delist_date"])["symbol"]
+        bars = raw.bars[~raw.bars["symbol"].isin(dead)].reset_index(drop=True)
+        return dataclasses.replace(raw, bars=bars)
+
+    monkeypatch.setattr(files.Files, "fetch", survivors)
+    assert source(how, tmp_path / "leaky")["bars"].symbol in DEAD
