@@ -42,12 +42,15 @@ def require_in(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
 
 
-def require_date(name: str, value: str | None) -> None:
-    """Raise ConfigError unless `value` is null or an ISO date."""
+def iso_date(name: str, value: str | None) -> str | None:
+    """`value` written as 2010-01-04; ConfigError unless it is null or an ISO date.
+
+    One way to write a date: numpy reads 20100104 as a year, and the ledgers compare texts.
+    """
     if value is None:
-        return
+        return None
     try:
-        date.fromisoformat(value)
+        return str(date.fromisoformat(value))
     except ValueError:
         raise ConfigError(f"{name}={value!r} is not a date; write it as 2010-01-04.") from None
 
@@ -131,8 +134,8 @@ class Data:
 
     def __post_init__(self) -> None:
         require_in("data.provider", self.provider, PROVIDERS)
-        require_date("data.start", self.start)
-        require_date("data.end", self.end)
+        self.start = iso_date("data.start", self.start)
+        self.end = iso_date("data.end", self.end)
         if self.provider == "files" and not self.root:
             raise ConfigError(
                 "data=files needs data.root=<your folder>; the README shows the files."
@@ -345,8 +348,8 @@ class Backtest:
     qlib: bool = True  # replay the recorded decisions in Qlib and compare
 
     def __post_init__(self) -> None:
-        require_date("backtest.start", self.start)
-        require_date("backtest.end", self.end)
+        self.start = iso_date("backtest.start", self.start)
+        self.end = iso_date("backtest.end", self.end)
 
 
 @dataclass
@@ -359,10 +362,8 @@ class Holdout:
     refit: bool = False  # read only: go on refitting by walk-forward inside; false = frozen models
 
     def __post_init__(self) -> None:
-        require_date("evaluation.holdout.start", self.start)
-        require_date("evaluation.holdout.end", self.end)
-        # one way to write a date: the ledger compares them
-        self.start, self.end = (d and str(date.fromisoformat(d)) for d in (self.start, self.end))
+        self.start = iso_date("evaluation.holdout.start", self.start)
+        self.end = iso_date("evaluation.holdout.end", self.end)
         if self.start is None and (self.end or self.read or self.refit):
             raise ConfigError(
                 "evaluation.holdout.end, read or refit without evaluation.holdout.start; "
@@ -447,8 +448,7 @@ class Audit:
     def __post_init__(self) -> None:
         require("audit.dates", self.dates, 1, 100, "sessions")
         require("audit.tail", self.tail, 1, 10_000, "sessions")
-        for day in self.at:
-            require_date("audit.at", day)
+        self.at = [iso_date("audit.at", day) or "" for day in self.at]
 
 
 @dataclass

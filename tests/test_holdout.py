@@ -177,6 +177,13 @@ def test_models_are_never_chosen_inside_the_hold_out(refit):
 def test_dates_are_written_one_way():
     assert settings.Holdout("20140820").start == "2014-08-20"
     assert settings.Holdout("2014-08-20").last_seen == "2014-08-19"
+    # numpy would read a year 20140820
+    for group in (settings.Backtest, settings.Data):
+        said = group(start="20140820", end="2014-W40-1")
+        assert (said.start, said.end) == ("2014-08-20", "2014-09-29")
+    assert settings.Audit(at=["20140820"]).at == ["2014-08-20"]
+    with pytest.raises(ConfigError, match="audit.at='2014' is not a date"):
+        settings.Audit(at=["2014"])
 
 
 def test_the_market_is_drawn_whole():
