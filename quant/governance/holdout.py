@@ -17,6 +17,7 @@ from filelock import FileLock
 from quant.core.errors import StoreError
 from quant.core.store import full_disk
 from quant.core.types import Frame
+from quant.governance.lines import append
 
 DECLARED, READ, UNDECLARED = "declare", "read", "undeclared"
 ROWS = ("utc", "user", "name", "config_hash", "kind")
@@ -157,8 +158,7 @@ def _append(
         with FileLock(path.with_suffix(".lock")):
             lines = make(read(path))
             if lines:
-                with open(path, "a") as handle:
-                    handle.write("".join(json.dumps(x, sort_keys=True) + "\n" for x in lines))
+                append(path, "".join(json.dumps(x, sort_keys=True) + "\n" for x in lines))
     except OSError as error:
         raise full_disk(error, path) from error
     return lines

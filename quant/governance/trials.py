@@ -21,6 +21,7 @@ from quant.core.errors import StoreError
 from quant.core.store import digest_file, digest_json, full_disk
 from quant.core.types import Frame
 from quant.evaluation.clusters import Trial
+from quant.governance.lines import append
 
 # decimal a session; benchmark: of the same run
 RETURNS = tables.table(
@@ -160,8 +161,7 @@ def record(path: Path, row: Mapping[str, Any], returns: Frame | None = None) -> 
                 row["returns"] = _write(returns, file)
             if known and all(known[-1].get(k) == row.get(k) for k in ("sharpe_period", "returns")):
                 return
-            with open(path, "a") as handle:
-                handle.write(json.dumps(row, sort_keys=True, default=str) + "\n")
+            append(path, json.dumps(row, sort_keys=True, default=str) + "\n")
     except OSError as error:
         raise full_disk(error, path) from error
 

@@ -123,3 +123,11 @@ def test_a_folder_in_the_ledger_s_place_is_refused(tmp_path):
     (tmp_path / "holdout.jsonl").mkdir()
     with pytest.raises(StoreError, match="holdout.jsonl"):
         holdout.status(tmp_path / "holdout.jsonl", "m")
+
+
+def test_a_ledger_without_its_last_newline_takes_a_line_of_its_own(ledger):
+    ledger.write_text(ledger.read_text().rstrip("\n"))
+    for config in ("c2", "c3"):
+        holdout.look(ledger, Visit("m", ALL, HELD, read=True), who(config))
+    assert [r["kind"] for r in holdout.read(ledger)] == ["declare", "read", "read"]
+    assert ledger.read_text().count("\n") == 3

@@ -171,3 +171,12 @@ def test_a_folder_in_the_ledger_s_place_is_refused(tmp_path):
     (tmp_path / "trials.jsonl").mkdir()
     with pytest.raises(StoreError, match="trials.jsonl"):
         trials.snapshot(tmp_path / "trials.jsonl", "m", "z")
+
+
+def test_a_ledger_without_its_last_newline_takes_a_line_of_its_own(ledger):
+    trials.record(ledger, row("a", 0.1))
+    ledger.write_text(ledger.read_text().rstrip("\n"))
+    for name in "bc":
+        trials.record(ledger, row(name, 0.2))
+    assert [r["config_hash"] for r in trials.read(ledger)] == ["a", "b", "c"]
+    assert ledger.read_text().count("\n") == 3
