@@ -14,7 +14,7 @@ configuration stands beside it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,23 @@ class Trial:
     sharpe: float
     n_obs: int
     returns: Frame | None = None
+
+
+def up_to(trial: Trial, last: str) -> Trial:
+    """The trial without its returns after `last` (ISO date), its Sharpe ratio made anew.
+
+    One of which nothing is left stands alone, its Sharpe ratio unknown (NaN). One without stored
+    returns stays as it is: its Sharpe ratio may know what came later.
+    """
+    if trial.returns is None:
+        return trial
+    left = trial.returns[trial.returns["date"] <= pd.Timestamp(last)].reset_index(drop=True)
+    if len(left) == len(trial.returns):
+        return trial
+    if len(left) < 2:
+        return replace(trial, sharpe=float("nan"), n_obs=len(left), returns=None)
+    sharpe = metrics.sharpe(left["book"].to_numpy(), left["rf"].to_numpy())
+    return replace(trial, sharpe=sharpe, n_obs=len(left), returns=left)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from quant.core import logs, tables
 from quant.core.errors import StoreError
 from quant.core.store import digest_file, digest_json, full_disk
 from quant.core.types import Frame
-from quant.evaluation.clusters import Trial
+from quant.evaluation.clusters import Trial, up_to
 from quant.governance.lines import append
 
 # decimal a session; benchmark: of the same run
@@ -90,9 +90,13 @@ def _line(row: Any) -> dict[str, Any]:
     return row
 
 
-def snapshot(path: Path, market: str, config_hash: str, name: str = "") -> Trials:
+def snapshot(
+    path: Path, market: str, config_hash: str, name: str = "", last: str | None = None
+) -> Trials:
     """Trials of other configurations on `market`, the newest line of each, with their returns.
 
+    last : ISO date after which a run sees nothing; what others earned later is a hold-out's, see
+           `clusters.up_to`; None = no such date
     Where the returns of one are missing or not those that its line names, a warning says so and
     the trial stands alone.
     """
@@ -113,12 +117,25 @@ def snapshot(path: Path, market: str, config_hash: str, name: str = "") -> Trial
             "missing or damaged: each counts as an idea of its own; running them again mends it",
             logging.WARNING,
         )
+    if last:
+        _warn_uncut(found, last)
+        found = [up_to(t, last) for t in found]
     digests = tuple(
         digest_json([t.config_hash, t.name, t.sharpe, t.n_obs,
                      newest[t.config_hash]["returns"] if t.returns is not None else ""])
         for t in found
     )  # fmt: skip
     return Trials(config_hash, name, tuple(found), digests)
+
+
+def _warn_uncut(found: list[Trial], last: str) -> None:
+    whole = sum(t.returns is None for t in found)
+    if whole:
+        logs.event(
+            f"{whole} trials have no daily returns: their Sharpe ratios are deflated by as they "
+            f"are, and may know what came after {last}",
+            logging.WARNING,
+        )
 
 
 def _trial(path: Path, row: Mapping[str, Any]) -> Trial:

@@ -44,12 +44,13 @@ def ledger(config: "Config") -> trials.Trials:
 
 
 def snapshot(config: "Config") -> trials.Trials:
-    """Trials of other configurations on this market."""
+    """Trials of other configurations on this market, as far as the run may see."""
     from quant.config import config_hash, run_name
     from quant.stages.ingest import market_id
 
     path = Path(config.paths.trials)
-    return trials.snapshot(path, market_id(config), config_hash(config), run_name(config))
+    last = config.evaluation.holdout.last_seen
+    return trials.snapshot(path, market_id(config), config_hash(config), run_name(config), last)
 
 
 def settings(config: "Config") -> dict[str, Any]:

@@ -176,3 +176,18 @@ def test_the_deflated_ratio_falls_with_the_number_of_trials_and_their_variance(y
     by_v = [metrics.dsr(series, 20, v) for v in (0.0, 0.0005, 0.001, 0.005)]
     for found in (by_n, by_v):
         assert all(a > b for a, b in zip(found, found[1:], strict=False))
+
+
+def test_a_trial_is_cut_with_its_sharpe_ratio_and_stands_alone_where_nothing_is_left():
+    days = pd.bdate_range("2015-01-01", periods=4)
+    rows = pd.DataFrame({"date": days, "book": [0.01, 0.03, 0.02, 0.5], "benchmark": 0.0, "rf": 0})
+    whole = clusters.Trial("a", "", 9.0, 4, rows)
+    cut = clusters.up_to(whole, str(days[2].date()))
+    assert (cut.sharpe, cut.n_obs) == (pytest.approx(2.0), 3) and len(cut.returns) == 3
+    assert clusters.up_to(whole, str(days[3].date())) is whole
+    none = clusters.up_to(whole, "2014-12-31")
+    assert np.isnan(none.sharpe) and none.returns is None
+    unknown = clusters.Trial("b", "", 9.0, 4)
+    assert clusters.up_to(unknown, "2014-12-31") is unknown
+    found = clusters.ideas([whole, none, unknown], 0.95)
+    assert found.n == 3 and np.isfinite(found.variance)

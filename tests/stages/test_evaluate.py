@@ -151,3 +151,30 @@ def test_a_ledger_that_grows_after_the_key_was_made_does_not_enter_the_run(tmp_p
     assert known.own == config_hash(config) and known.name.endswith(known.own)
     assert evaluate.external(config) != key
     assert [t.config_hash for t in evaluate.ledger(config).others] == ["before", "meanwhile"]
+
+
+def test_what_others_earned_in_a_locked_hold_out_does_not_move_the_deflation(tmp_path):
+    """Other trials read the hold-out, won or lost there; a locked run must not be told."""
+    start, last = str(DAYS[200].date()), DAYS[199]
+
+    def told(shock: float, **hold) -> tuple[pd.DataFrame, trials.Trials]:
+        ledger = tmp_path / f"{shock}" / "trials.jsonl"
+        said = settings.Evaluation(holdout=settings.Holdout(start=start, **hold))
+        config = settings.Config(evaluation=said, paths=settings.Paths(trials=str(ledger)))
+        for k in range(6):
+            daily = other(str(k), 0.3 * drawn("other", str(k))).returns
+            late = daily["date"] > last
+            daily.loc[late, "book"] += shock * (-1) ** k
+            sharpe = metrics.sharpe(daily["book"].to_numpy(), daily["rf"].to_numpy())
+            row = {"config_hash": f"{k}", "sharpe_period": sharpe, "n_obs": len(daily)}
+            trials.record(ledger, row | {"market": market_id(config)}, daily)
+        known = evaluate.snapshot(config)
+        given = frames()
+        given["nav"] = given["nav"][given["nav"]["date"] <= last]
+        return run(known, given)["metrics"], known
+
+    quiet, known = told(0.0)
+    pd.testing.assert_frame_equal(told(0.01)[0], quiet, check_exact=True)
+    assert {t.n_obs for t in known.others} == {199}
+    assert all(t.returns["date"].max() == last for t in known.others)
+    assert not told(0.01, read=True)[0].equals(told(0.0, read=True)[0])
