@@ -12,7 +12,7 @@ from quant.reporting import audit, write
 from quant.reporting.holdout import Holdout
 from quant.settings import Config
 from quant.stages.audit_files import left_out
-from quant.stages.ingest import market_id
+from quant.stages.ingest import holdout_market
 from quant.stages.runner import Outcome
 
 Facts = Mapping[str, Any]
@@ -28,7 +28,7 @@ def audited(config: Config, known: Facts, outcome: Outcome) -> str:
     """The audit's page, with what the ledger of the hold-out says now."""
     own, provider = config.evaluation.holdout, config.data.provider
     looks = holdout.status(
-        Path(config.paths.holdout), market_id(config), own.start, own.end, own.locked
+        Path(config.paths.holdout), holdout_market(config), own.start, own.end, own.locked
     )
     spent = outcome.metrics
     page = audit.AuditInputs(

@@ -111,8 +111,9 @@ def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Ou
     track(tracker, outcome)
     if outcome.stage.name == "ingest":
         visit = _visit(config)
+        same = {visit.market, ingest.market_id(config)}
         tried = {r["config_hash"] for r in trials.read(Path(config.paths.trials))
-                 if r["market"] == visit.market}  # fmt: skip
+                 if same & {r["market"], r.get("holdout_market")}}  # fmt: skip
         holdout.declare(Path(config.paths.holdout), visit, _who(known), len(tried))
 
 
@@ -125,7 +126,7 @@ def _visit(config: Config) -> holdout.Visit:
     own = config.evaluation.holdout
     first, last = map(str, ingest.span(ingest.settings(config)))
     return holdout.Visit(
-        market=ingest.market_id(config),
+        market=ingest.holdout_market(config),
         seen=holdout.Span(first, min(last, own.last_seen or last)),
         own=holdout.Span(own.start, own.end) if own.start else None,
         read=own.read,
@@ -161,6 +162,7 @@ def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[st
         )
     return {
         "market": ingest.market_id(config),
+        "holdout_market": ingest.holdout_market(config),
         "config_hash": known["config_hash"],
         "sharpe_period": outcome.metrics["portfolio.sharpe_period"],
         "n_obs": outcome.metrics["portfolio.n_obs"],

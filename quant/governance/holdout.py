@@ -42,7 +42,7 @@ class Span:
 class Visit:
     """What one run does to the hold-outs of its market.
 
-    market : see `stages.ingest.market_id`
+    market : see `stages.ingest.holdout_market`
     seen   : first and last date whose data the run may use
     own    : the hold-out that it names, or None
     read   : it says that it reads it

@@ -110,9 +110,26 @@ def market_id(config: "Config") -> str:
     del own["last_seen"]  # a hold-out is a part of the market that it is held out of
     if kind != "sim":
         own = {k: v for k, v in own.items() if k not in ("start", "end")}
-    place = str(Path(config.data.root or "").expanduser().resolve()) if kind == "files" else ""
     drawn = external(config) if kind == "sim" else ""
-    return digest_json([config.region.name, plain(own), place, drawn])[:12]
+    return digest_json([config.region.name, plain(own), _place(config), drawn])[:12]
+
+
+def holdout_market(config: "Config") -> str:
+    """What a hold-out is declared on: region and provider, of files the folder too.
+
+    Coarser than `market_id`: other names, columns or labels of the same source show the same days,
+    and a look too many is the safe side. A simulated market is one by how it is drawn.
+    """
+    if config.data.provider == "sim":
+        return market_id(config)
+    return digest_json([config.region.name, config.data.provider, _place(config)])[:12]
+
+
+def _place(config: "Config") -> str:
+    """The user's folder; empty for another provider."""
+    if config.data.provider != "files":
+        return ""
+    return str(Path(config.data.root or "").expanduser().resolve())
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:

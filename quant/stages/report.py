@@ -67,11 +67,11 @@ def looked(config: "Config") -> Holdout:
 
 def looks(config: "Config") -> holdout.Status:
     """What is known of the hold-out of this run, or else of the market's."""
-    from quant.stages.ingest import market_id
+    from quant.stages.ingest import holdout_market
 
     own = config.evaluation.holdout
     path = Path(config.paths.holdout)
-    return holdout.status(path, market_id(config), own.start, own.end, own.locked)
+    return holdout.status(path, holdout_market(config), own.start, own.end, own.locked)
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:

@@ -8,7 +8,7 @@ import pytest
 from quant import settings
 from quant.governance import holdout
 from quant.stages import report
-from quant.stages.ingest import market_id
+from quant.stages.ingest import holdout_market
 
 WHO = {"utc": "2026-01-02T03:04:05+00:00", "user": "ada", "name": "run", "git_sha": "abc"}
 
@@ -20,7 +20,7 @@ def config(tmp_path):
 
 def look(config, config_hash):
     visit = holdout.Visit(
-        market_id(config), holdout.Span("2010-01-04"), holdout.Span("2015-01-02"), read=True
+        holdout_market(config), holdout.Span("2010-01-04"), holdout.Span("2015-01-02"), read=True
     )
     who = WHO | {"config_hash": config_hash}
     holdout.declare(Path(config.paths.holdout), visit, who, 3)

@@ -10,7 +10,7 @@ from quant.core.tables import MEMBERS
 from quant.data.providers.base import empty
 from quant.settings import Config, Data, Region, Sim, Universe, Vendor
 from quant.stages import ingest, universe
-from quant.stages.ingest import market_id
+from quant.stages.ingest import holdout_market, market_id
 
 
 def vendor(**said) -> Config:
@@ -45,6 +45,21 @@ def test_a_day_appended_to_the_files_neither_resets_the_trials_nor_forgets_the_h
     assert market_id(own(tmp_path / "a")) == before
     assert market_id(own(tmp_path / "b" / ".." / "a")) == before
     assert market_id(own(tmp_path / "b")) != before
+
+
+def test_the_same_days_through_other_settings_are_the_same_for_a_hold_out(tmp_path):
+    def own(folder, **layout) -> Config:
+        return Config(data=Data(provider="files", root=str(folder), layout=layout))
+
+    others = [{"screen_size": 9}, {"on_revision": "accept"}, {"industry_backfill": True}]
+    assert len({holdout_market(vendor(**said)) for said in ({}, *others)}) == 1
+    noted = own(tmp_path / "b" / ".." / "a", notes=["mine"])
+    assert market_id(noted) != market_id(own(tmp_path / "a"))
+    assert holdout_market(noted) == holdout_market(own(tmp_path / "a"))
+    apart = [own(tmp_path / "a"), own(tmp_path / "b"), vendor(), Config(), Config(seed=7),
+             Config(data=Data(sim=Sim(40))),
+             Config(region=Region(name="cn"), data=Data(provider="tushare"))]  # fmt: skip
+    assert len({holdout_market(c) for c in apart}) == len(apart)
 
 
 def test_a_simulated_market_that_ends_today_is_another_one_tomorrow(monkeypatch):
