@@ -30,7 +30,7 @@ class ComparisonInputs:
     pairs      : COMPARISONS of the job `book` with the base `other`, both by label
     curves     : label -> dates (n_days,), NAV (n_days,)
     periods    : sessions a year
-    n_configs  : configurations tried on the market, n_effective: ideas among them
+    n_configs  : configurations in this sweep, n_effective: ideas among them
     pbo        : probability of backtest overfitting, None where there are too few configurations
     """
 

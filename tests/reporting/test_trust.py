@@ -151,7 +151,7 @@ def test_the_words_take_the_worse_hazard_and_the_mildest_loss():
     [
         (-0.01, -0.012, "not above zero even without them"),
         (0.01, 0.012, "would lose more than this book"),
-        (0.01, 0.009, "No rate would bring it to nil"),
+        (0.01, 0.009, "No rate up to 100% a year would bring it to nil"),
     ],
 )
 def test_no_share_is_taken_of_what_is_not_there(active, after, words):

@@ -69,7 +69,7 @@ def _nil(frame: Frame, active: float, gains: bool) -> str:
         return "It is not above zero even without them."
     rows = frame.dropna(subset=["break_even"])
     if not len(rows):
-        return "No rate would bring it to nil: the benchmark would lose as much."
+        return "No rate up to 100% a year would bring it to nil: the benchmark is struck too."
     worst = rows.loc[rows["break_even"].idxmin()]
     whom = NAMES.get(worst["hazard"], worst["hazard"])
     return (

@@ -95,8 +95,8 @@ def method(inputs: ComparisonInputs) -> Section:
         "How it was compared",
         (
             Text(
-                "Every job runs over the same sessions and is compared with the base on the days "
-                "that both have: difference of annualised Sharpe ratios in excess of cash "
+                "Every job is compared with the base on the days that both have: difference of "
+                "annualised Sharpe ratios in excess of cash "
                 f"({inputs.periods} sessions a year), studentised circular block bootstrap, 95% "
                 "interval (Ledoit and Wolf 2008). The smallest detectable difference is the true "
                 "difference that this test would find four times in five. PBO: probability that "
@@ -122,7 +122,7 @@ def _tiles(inputs: ComparisonInputs) -> Tiles:
             Tile("Best Sharpe ratio", number(best["sharpe"]), _short(best["label"]), best["label"]),
             Tile("its DSR", number(best["dsr"]), "deflated for every trial in the ledger"),
             Tile(
-                "Ideas tried",
+                "Ideas in this sweep",
                 count(inputs.n_effective),
                 f"of {count(inputs.n_configs)} configurations, those that trade alike counted once",
             ),
