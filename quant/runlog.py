@@ -24,13 +24,15 @@ from quant.stages import ingest
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 
+STAMP = "%Y%m%dT%H%M%S%f"
+
 
 def facts(config: Config, folder: Path) -> dict[str, Any]:
     """What is known of a run before it starts."""
     digest = config_hash(config)
     sha = git.sha()
     return {
-        "stamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"),
+        "stamp": datetime.now(UTC).strftime(STAMP),
         "name": run_name(config),
         "git_sha": sha,
         "config_hash": digest,
@@ -106,11 +108,18 @@ def hold_out(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None
 def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Outcome) -> None:
     """One finished stage: track it; once the data are there, declare this run's hold-out.
 
-    Not before: a mistyped date that leaves no data declares nothing.
+    Not before: a mistyped date that leaves no data declares nothing. What another run declared
+    meanwhile, this one has seen too, and says so now.
     """
     track(tracker, outcome)
+    visit = _visit(config)
+    if holdout.look(Path(config.paths.holdout), visit, _who(known)):
+        logs.event(
+            "a hold-out was declared on this market since this run began, and its data reach into "
+            f"it: a look, written down in {config.paths.holdout}",
+            logging.WARNING,
+        )
     if outcome.stage.name == "ingest":
-        visit = _visit(config)
         same = {visit.market, ingest.market_id(config)}
         tried = {r["config_hash"] for r in trials.read(Path(config.paths.trials))
                  if same & {r["market"], r.get("holdout_market")}}  # fmt: skip
@@ -119,7 +128,8 @@ def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Ou
 
 def _who(known: Mapping[str, Any]) -> dict[str, str]:
     said = {k: str(known[k]) for k in ("name", "config_hash", "git_sha")}
-    return {"utc": datetime.now(UTC).isoformat(), "user": _user(), **said}
+    began = datetime.strptime(known["stamp"], STAMP).replace(tzinfo=UTC)
+    return {"utc": began.isoformat(), "user": _user(), **said}
 
 
 def _visit(config: Config) -> holdout.Visit:
@@ -209,6 +219,14 @@ def leave(
         "block": said.block,
         "draws": said.bootstrap,
         "seed": config.seed,
+        "holdout": {
+            "start": said.holdout.start,
+            "end": said.holdout.end,
+            "read": said.holdout.read,
+            "last_seen": said.holdout.last_seen,
+            "market": ingest.holdout_market(config),
+            "ledger": config.paths.holdout,
+        },
         "trials": config.paths.trials,
         "reports": config.paths.reports,
     }

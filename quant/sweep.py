@@ -23,8 +23,10 @@ from quant.core.tables import COMPARISONS
 from quant.core.types import Frame
 from quant.evaluation import clusters, compare, metrics, overfit
 from quant.evaluation.clusters import Trial
-from quant.governance import trials
+from quant.governance import holdout, trials
 from quant.reporting.comparison import ComparisonInputs, render
+from quant.reporting.formats import count
+from quant.reporting.holdout import Holdout
 from quant.reporting.write import create
 
 RECORD, RETURNS = "job.json", "returns.parquet"
@@ -42,8 +44,8 @@ class Job:
 
     record  : what `leave` wrote: job (number), overrides, market, region, config_hash, name,
               git_sha, command, simulated, report, periods (a year), start (first session), metrics
-              (of the portfolio), how to compare (same_idea, block, draws, seed), paths (trials,
-              reports)
+              (of the portfolio), how to compare (same_idea, block, draws, seed), holdout (start,
+              end, read, last_seen, market, ledger), paths (trials, reports)
     returns : date, book, benchmark, rf; decimal a session
     """
 
@@ -114,7 +116,9 @@ def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> ComparisonInputs
     """Everything on the page of jobs on one market; the first one is the base."""
     base, labels = jobs[0].record, label([j.record["overrides"] for j in jobs])
     distinct = list({j.trial.config_hash: j.trial for j in jobs}.values())
-    known = trials.snapshot(Path(base["trials"]), base["market"], "").others
+    # what a lock keeps from one job is kept from the page
+    last = min((d for j in jobs if (d := j.record["holdout"]["last_seen"])), default=None)
+    known = trials.snapshot(Path(base["trials"]), base["market"], "", last=last).others
     every = list({t.config_hash: t for t in [*known, *distinct]}.values())
     luck = clusters.ideas(every, base["same_idea"])
     pairs, short = _pairs(jobs, labels)
@@ -133,7 +137,7 @@ def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> ComparisonInputs
         n_effective=clusters.ideas(distinct, base["same_idea"]).n,
         pbo=None if np.isnan(pbo) else pbo,
         simulated=any(j.record["simulated"] for j in jobs),
-        notes=(*notes, *_notes(jobs, labels, short, len(every), luck.n)),
+        notes=(*_looked(jobs), *notes, *_notes(jobs, labels, short, len(every), luck.n)),
     )
 
 
@@ -209,6 +213,24 @@ def _notes(
     if short:
         out.append(f"Too few common sessions to compare on: {'; '.join(short)}.")
     return tuple(out)
+
+
+def _looked(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """A warning for each hold-out that jobs read, said or not."""
+    seen: dict[str, tuple[Holdout, int]] = {}
+    for job in jobs:
+        own = job.record["holdout"]
+        known = holdout.status(Path(own["ledger"]), own["market"], own["start"], own["end"])
+        looked = job.record["config_hash"] in set(known.rows["config_hash"])
+        if looked and (own["read"] or not own["start"]):
+            found = Holdout(**vars(known))
+            seen[found.span] = found, seen.get(found.span, (found, 0))[1] + 1
+    return tuple(
+        f"{count(n)} of these {count(len(jobs))} jobs read the hold-out {span}; choosing among "
+        f"them is choosing on it. Looks at it so far: {count(found.reads)}, by "
+        f"{count(found.configs)} configurations."
+        for span, (found, n) in seen.items()
+    )
 
 
 def _left_out(failed: int, alone: int) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from quant.core import tables
 from quant.core.errors import StoreError
 from quant.core.seeds import generator
 from quant.evaluation import compare, metrics
-from quant.governance import trials
+from quant.governance import holdout, trials
 from tests.test_main import TINY, quant
 
 DAYS = pd.bdate_range("2015-01-01", periods=600)
 MARKET = generator(42, "tests", "sweep").normal(0.0004, 0.01, DAYS.size)
+UNSET = {"start": None, "end": None, "read": False, "last_seen": None, "market": "h",
+         "ledger": "none"}  # fmt: skip
 
 
 def returns(own: str, gain: float = 0.0, alike: float = 0.0) -> pd.DataFrame:
@@ -40,7 +42,7 @@ def leave(tmp_path):
             "report": str(tmp_path / "reports/sprint0_US" / f"{number}.html"),
             "metrics": {"sharpe": own * 252**0.5, "ann_return": 0.1}, "same_idea": 0.5,
             "block": 21, "draws": 199, "seed": 42, "trials": str(tmp_path / "trials.jsonl"),
-            "reports": str(tmp_path / "reports"), **said,
+            "reports": str(tmp_path / "reports"), "holdout": UNSET, **said,
         }  # fmt: skip
         sweep.leave(tmp_path / str(number), record, daily)
         row = {k: record[k] for k in ("market", "config_hash", "name")} | {"sharpe_period": own}
@@ -101,6 +103,44 @@ def test_the_dsr_of_every_job_counts_the_whole_ledger(leave, tmp_path):
     assert (found.jobs["dsr"] < before).all()
     assert any("10 effective of 10 configurations" in n for n in found.notes)
     assert found.n_configs == 2
+
+
+def test_jobs_that_read_a_hold_out_say_so_first_and_locked_ones_do_not(leave, tmp_path):
+    span, ledger = holdout.Span("2016-06-01"), tmp_path / "holdout.jsonl"
+    own = UNSET | {"start": span.start, "ledger": str(ledger)}
+    visit = holdout.Visit("h", holdout.Span("2015-01-01"), span, read=True)
+    for k in (0, 1, 1):
+        who = {"utc": f"2026-01-0{len(holdout.read(ledger)) + 1}", "user": "ada", "name": "run"}
+        holdout.look(ledger, visit, who | {"config_hash": f"hash0{k}", "git_sha": "abc"})
+
+    def notes(**said) -> tuple[str, ...]:
+        held = own | said
+        return sweep.inputs(read(
+            *(leave(k, f"a={k}", returns(str(k)), holdout=held) for k in (0, 1, 2))
+        )).notes  # fmt: skip
+
+    assert notes(read=True)[0] == (
+        "2 of these 3 jobs read the hold-out from 2016-06-01 to the end of the data; choosing "
+        "among them is choosing on it. Looks at it so far: 3, by 2 configurations."
+    )
+    assert not any("hold-out" in n for n in notes(last_seen="2016-05-31"))
+    held = holdout.Visit("h", holdout.Span("2015-01-01", "2016-05-31"), span)
+    holdout.declare(ledger, held, who | {"config_hash": "a", "git_sha": "abc"}, 0)
+    assert "read the hold-out from 2016-06-01" in notes(start=None)[0]  # undeclared
+
+
+def test_a_locked_sweep_is_not_deflated_by_the_hold_out(leave, tmp_path):
+    locked = UNSET | {"last_seen": "2016-05-31"}
+    early = [returns(str(k)).query("date <= '2016-05-31'") for k in (0, 1)]
+    jobs = read(*(leave(k, f"a={k}", early[k], holdout=locked) for k in (0, 1)))
+    found = []
+    for k, gain in enumerate((0.0, 0.01)):
+        late = returns("2")
+        late.loc[late["date"] > "2016-05-31", "book"] += gain
+        row = {"market": "m", "config_hash": "2", "sharpe_period": 0.1 + k}
+        trials.record(tmp_path / "trials.jsonl", row, late)
+        found.append(sweep.inputs(jobs).jobs["dsr"])
+    pd.testing.assert_series_equal(*found, check_exact=True)
 
 
 @pytest.mark.parametrize(

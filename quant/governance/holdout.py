@@ -119,7 +119,9 @@ def _line(row: Any) -> dict[str, Any]:
 def look(path: Path, visit: Visit, who: Mapping[str, str]) -> list[str]:
     """Append the looks that a run is about to take, before it takes them; return their kinds.
 
-    who : utc, user, name (of the run), config_hash, git_sha
+    who : utc (when the run began), user, name (of the run), config_hash, git_sha
+    The same look of the same run is written once: a run asks again after each stage, for what was
+    declared since it began. One that dies before that is not counted.
     A run reads a hold-out where it says so, and "undeclared" where its data reach into one that was
     declared on its market and that its own does not cover.
     """
@@ -130,7 +132,8 @@ def look(path: Path, visit: Visit, who: Mapping[str, str]) -> list[str]:
             found[READ] = part
         if part := _hull(_outside(span, visit) for span in _declared(known, visit.market)):
             found[UNDECLARED] = part
-        return [_row(kind, visit.market, part, who) for kind, part in found.items()]
+        rows = (_row(kind, visit.market, part, who) for kind, part in found.items())
+        return [row for row in rows if row not in known]
 
     return [line["kind"] for line in _append(path, looks)]
 

@@ -131,3 +131,12 @@ def test_a_ledger_without_its_last_newline_takes_a_line_of_its_own(ledger):
         holdout.look(ledger, Visit("m", ALL, HELD, read=True), who(config))
     assert [r["kind"] for r in holdout.read(ledger)] == ["declare", "read", "read"]
     assert ledger.read_text().count("\n") == 3
+
+
+def test_a_run_that_began_before_the_declaration_is_counted_once_it_asks_again(tmp_path):
+    path, early, locked = tmp_path / "holdout.jsonl", who("early"), who("locked")
+    assert holdout.look(path, Visit("m", ALL), early) == []
+    holdout.declare(path, Visit("m", BEFORE, HELD), locked, before=0)
+    assert holdout.look(path, Visit("m", ALL), early) == ["undeclared"]
+    assert holdout.look(path, Visit("m", ALL), early) == []
+    assert counts(path) == (1, 1)
