@@ -10,12 +10,13 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from quant import audit, settings
+from quant import audit, runlog, settings
 from quant.config_paths import PROJECT
 from quant.core.errors import ConfigError, DataError
 from quant.core.tables import ALWAYS, SUMMARY
@@ -234,3 +235,20 @@ def test_every_look_is_logged_before_the_data_are_opened(tmp_path):
     rows = holdout.read(ledger)
     assert len({row["market"] for row in rows}) == 1
     assert all(row["utc"] and row["user"] and row["git_sha"] for row in rows)
+
+
+def test_a_run_asks_again_after_every_stage_what_was_declared_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.setattr(runlog, "track", lambda *_: None)
+    ledger = tmp_path / "holdout.jsonl"
+    early = replace(config("us"), paths=settings.Paths(holdout=str(ledger)))
+    known = {"stamp": "20260102T030405000006", "name": "n", "config_hash": "c", "git_sha": "g"}
+    ended = SimpleNamespace(stage=SimpleNamespace(name="universe"))
+    runlog.done(None, early, known, ended)
+    assert not ledger.exists()
+    span = holdout.Span(START["us"])
+    visit = holdout.Visit(ingest.holdout_market(early), holdout.Span("2012-01-03"), span)
+    who = {"utc": "2026", "user": "u", "name": "o", "config_hash": "o", "git_sha": "g"}
+    holdout.declare(ledger, visit, who, 0)
+    for _ in range(2):
+        runlog.done(None, early, known, ended)
+    assert [row["kind"] for row in holdout.read(ledger)] == ["declare", "undeclared"]
