@@ -1,8 +1,8 @@
 """Nothing to find: the pipeline from features to the deflated Sharpe ratio, over many seeds.
 
 `python -m tests.benchmarks.null [seeds] [--full N] [--real N]`: `seeds` reduced simulated markets
-with alpha_ic=0, N of full size at the default settings, and N runs on the real Chinese market of
-../shared/data with shuffled labels (a tenth as many at full size, at least one).
+with alpha_ic=0, N of full size, and N runs on the real Chinese market of ../shared/data with
+shuffled labels (a tenth as many at full size, at least one).
 
 The return judged is that of the book less cash less beta x (benchmark less cash), beta by least
 squares over the run, from session 42 on, when the turnover limit has let the book in. Its control
@@ -130,8 +130,10 @@ def best(nets: Sequence[Vector]) -> dict[str, float]:
 
 
 def full(seed: int) -> Rows:
-    """The default simulated market and settings, without its signal."""
-    config = composed("data.sim.alpha_ic=0", "model2.threads=1", f"seed={seed}")
+    """The default simulated market and settings, every fifth session, without its signal."""
+    config = composed(
+        "data.sim.alpha_ic=0", "model2.threads=1", "optimizer.rebalance_every=5", f"seed={seed}"
+    )
     span = (date.fromisoformat(str(d)) for d in (config.data.start, config.data.end))
     given, _ = markets.drawn("us", config.data.sim.n_names, 0.0, seed, tuple(span))
     return run(config, markets.prepared(config, given), seed)
