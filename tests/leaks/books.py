@@ -92,7 +92,7 @@ def fill_at_the_close_that_decided():
     return executing(moo.at_target)
 
 
-@leak("best price of the bar", BOOK, SHARPE, check="fills at the open")
+@leak("best price of the bar", BOOK, SHARPE, market="us bouncing", check="fills at the open")
 def fill_at_the_better_of_open_and_close():
     session, last = Book.session, {}
 
@@ -110,7 +110,13 @@ def fill_at_the_better_of_open_and_close():
     return [instead(Book, "session", watched), executing(better)]
 
 
-@leak("orders kept by what followed", BOOK, SHARPE, check="unfilled for a cause")
+@leak(
+    "orders kept by what followed",
+    BOOK,
+    SHARPE,
+    market="us bouncing",
+    check="unfilled for a cause",
+)
 def only_good_trades_are_filled():
     """A limit order that would have lost by the close is taken back."""
     session, last = Book.session, {}

@@ -153,7 +153,9 @@ SPECS = {
         config={"evaluation.holdout.start": "2014-01-02", "evaluation.holdout.read": True},
     ),
     # closes are at the bid or the ask: part of a move is gone by the next open
-    "us bouncing": Spec("us", US, US_CUTS[:1], events=bouncing),
+    "us bouncing": Spec(
+        "us", US, US_CUTS[:1], events=bouncing, config={"optimizer.rebalance_every": 1}
+    ),
     # stamp duty was halved on 2023-08-28
     "cn fees": Spec(
         "cn",
@@ -189,6 +191,7 @@ def market(name: str) -> Market:
         read = through(tiny(spec.region), frames, Path(folder), [vendor.STAGE])
     config = tiny(spec.region)
     config.universe.size = spec.size
+    config.optimizer.rebalance_every = 5  # sessions; daily solves would be most of the time
     for key, value in spec.config.items():
         *path, last = key.split(".")
         part = config
