@@ -19,7 +19,6 @@ _PREFIXES = {
 }
 LOT = 100
 STAR_MINIMUM = 200
-DELISTING_SESSIONS = 30
 CHINEXT_20 = np.datetime64("2020-08-24")
 ST_10 = np.datetime64("2026-07-06")
 IPO_44 = np.datetime64("2014-01-01")

@@ -207,11 +207,13 @@ def joined(parts: Sequence[Rows]) -> Rows:
     return Rows(names[order][used], np.searchsorted(used, code[sort]), day[sort], columns, notes)
 
 
-def limits(rows: Rows, listed: Dates, last: Dates, sessions: Dates) -> tuple[Vector, Vector]:
+def limits(rows: Rows, listed: Dates, sessions: Dates) -> tuple[Vector, Vector]:
     """CN limit prices of each row, NaN where there is no limit.
 
-    listed, last : (n_names,) listing day (NaT unknown) and last session before delisting (NaT)
-    A day that traded beyond the derived limits had none (a resumption after a reorganisation).
+    listed : (n_names,) listing day (NaT unknown)
+    A day that traded beyond the derived limits had none (a resumption after a reorganisation). The
+    wider limit of a delisting period is not derived: that one is announced, but only the delisting
+    itself tells it here, and a day's limit must not know what came later.
     """
     boards = np.array([cn_rules.board(name) for name in rows.names])
     number = np.searchsorted(sessions, rows.day)
@@ -221,21 +223,11 @@ def limits(rows: Rows, listed: Dates, last: Dates, sessions: Dates) -> tuple[Vec
     age = np.where(old[rows.code], 10_000, number - start[rows.code])
     st = rows.columns["is_st"] > 0.5 if "is_st" in rows.columns else np.zeros(age.size, bool)
     up, down = cn_rules.daily_limits(
-        rows.columns["pre_close"], boards[rows.code], rows.day, st, age, _leaving(rows, last)
+        rows.columns["pre_close"], boards[rows.code], rows.day, st, age, np.zeros_like(st)
     )
     beyond = (rows.columns["high"] > up + 0.005) | (rows.columns["low"] < down - 0.005)
     up[beyond], down[beyond] = np.nan, np.nan
     return up, down
-
-
-def _leaving(rows: Rows, last: Dates) -> Mask:
-    """Rows in the last 30 traded sessions of a name that was delisted."""
-    size = rows.code.size
-    number = np.arange(size)
-    start = np.flatnonzero(rows.first)
-    stop = np.append(start[1:], size)
-    final = stop[np.cumsum(rows.first) - 1] if size else number
-    return ~np.isnat(last[rows.code]) & (final - number <= cn_rules.DELISTING_SESSIONS)
 
 
 def bars(rows: Rows, up: Vector | None = None, down: Vector | None = None) -> Frame:

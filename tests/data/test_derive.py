@@ -62,12 +62,10 @@ def test_amounts_of_the_source_win_over_close_times_volume():
     assert table["amount"].tolist() == [5.0, 1000.0, 5.0, 5.0, 5.0]
 
 
-def limits_of(listed=None, last=None, **columns):
+def limits_of(listed=None, **columns):
     frame = frame_of(("600000.SH",), **{"pre_close": 10.0, **columns})
     rows = derive.with_factor(derive.ordered(frame), "raw")
-    nat = np.array([None], dtype="datetime64[D]")
-    as_days = [nat if d is None else np.array([d], dtype="datetime64[D]") for d in (listed, last)]
-    return derive.limits(rows, *as_days, DAYS)
+    return derive.limits(rows, np.array([listed], dtype="datetime64[D]"), DAYS)
 
 
 def test_limits_use_the_reference_price_and_st():
@@ -90,10 +88,6 @@ def test_trading_beyond_the_derived_limits_shows_that_there_were_none():
     up, down = limits_of(high=high)
     assert np.isnan([up[2], down[2]]).all()
     assert up[3] == 11.0
-
-
-def test_the_last_sessions_of_a_delisted_st_name_have_the_wide_limit():
-    assert limits_of(is_st=True, last="2015-05-08")[0].tolist() == [11.0] * 5
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0])

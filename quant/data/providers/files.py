@@ -90,8 +90,7 @@ class Files:
         # no listing day known: a first row after the data's start is taken for it
         first = rows.day[rows.first]
         start = np.where(np.isnat(start) & (first > sessions[0]), first, start)
-        last = by_name["delist_date"].to_numpy().astype("datetime64[D]")
-        up, down = derive.limits(rows, start, last, sessions)
+        up, down = derive.limits(rows, start, sessions)
         return derive.bars(rows, up, down)
 
 

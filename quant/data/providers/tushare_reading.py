@@ -186,8 +186,7 @@ def bars(rows: derive.Rows, table: Frame, notes: Notes) -> Frame:
     sessions = calendar.sessions("cn", rows.day.min(), rows.day.max())
     by_name = table.set_index("symbol").reindex(rows.names)
     start = by_name["list_date"].to_numpy().astype("datetime64[D]")
-    last = by_name["delist_date"].to_numpy().astype("datetime64[D]")
-    up, down = derive.limits(rows, start, last, sessions)
+    up, down = derive.limits(rows, start, sessions)
     vendor_up, vendor_down = rows.columns["vendor_up"], rows.columns["vendor_down"]
     close = rows.columns["close"]
     # a "limit" far away from any price says that there is none
