@@ -77,7 +77,7 @@ def daily_limits(
     """Limit prices of each row, NaN where there is no limit.
 
     age     : (n,) sessions since listing, 0 on the first day, large where unknown
-    leaving : (n,) bool, in the 30 sessions of the delisting period, where ST does not narrow it
+    leaving : (n,) bool, in a delisting period, where ST does not narrow the limit
     First days: none until 2013, +44 % / -36 % from 2014; none for five sessions on STAR, on
     ChiNext from 2020-08-24 and on the main board from 2023-04-10; none on Beijing's first day.
     """

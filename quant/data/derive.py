@@ -211,9 +211,9 @@ def limits(rows: Rows, listed: Dates, sessions: Dates) -> tuple[Vector, Vector]:
     """CN limit prices of each row, NaN where there is no limit.
 
     listed : (n_names,) listing day (NaT unknown)
-    A day that traded beyond the derived limits had none (a resumption after a reorganisation). The
-    wider limit of a delisting period is not derived: that one is announced, but only the delisting
-    itself tells it here, and a day's limit must not know what came later.
+    A day's limit must not know what came later, so a delisting period, where ST does not narrow
+    the limit, is told by its prices: an ST day that traded beyond the narrow limits had the wide
+    ones. A day beyond those too had none (a resumption after a reorganisation).
     """
     boards = np.array([cn_rules.board(name) for name in rows.names])
     number = np.searchsorted(sessions, rows.day)
@@ -222,10 +222,14 @@ def limits(rows: Rows, listed: Dates, sessions: Dates) -> tuple[Vector, Vector]:
     old = np.isnat(listed) | (listed < sessions[0])
     age = np.where(old[rows.code], 10_000, number - start[rows.code])
     st = rows.columns["is_st"] > 0.5 if "is_st" in rows.columns else np.zeros(age.size, bool)
-    up, down = cn_rules.daily_limits(
-        rows.columns["pre_close"], boards[rows.code], rows.day, st, age, np.zeros_like(st)
-    )
-    beyond = (rows.columns["high"] > up + 0.005) | (rows.columns["low"] < down - 0.005)
+    high, low, board = rows.columns["high"], rows.columns["low"], boards[rows.code]
+    wide = np.zeros_like(st)
+    for _ in range(2):
+        up, down = cn_rules.daily_limits(
+            rows.columns["pre_close"], board, rows.day, st, age, leaving=wide
+        )
+        beyond = (high > up + 0.005) | (low < down - 0.005)
+        wide = st & beyond
     up[beyond], down[beyond] = np.nan, np.nan
     return up, down
 

@@ -90,6 +90,14 @@ def test_trading_beyond_the_derived_limits_shows_that_there_were_none():
     assert up[3] == 11.0
 
 
+def test_an_st_day_beyond_the_narrow_limits_had_the_wide_ones():
+    low = np.array([10, 9.0, 9.6, 8.9, 10.0])
+    up, down = limits_of(is_st=True, low=low)
+    assert up[[0, 1, 2, 4]].tolist() == [10.5, 11.0, 10.5, 10.5]
+    assert down[1] == 9.0
+    assert np.isnan([up[3], down[3]]).all()
+
+
 @pytest.mark.parametrize("bad", [0.0, -1.0])
 def test_an_impossible_factor_is_refused(bad):
     frame = frame_of(factor=np.array([1, 1, bad, 1, 1, 1, 1, 1, 1, 1.0]))
