@@ -56,6 +56,7 @@ def violation(problem: Problem, limits: Limits, weights: Vector) -> float:
         float((exposed - limits.group_high).max()),
         float((limits.group_low - exposed).max()),
         float(np.abs(weights - problem.held).sum()) - limits.tau,
+        float(np.abs(weights).sum()) - limits.gross,
     ]
     if np.isfinite(limits.variance) and limits.variance > 0:
         excess.append(float(np.sqrt(variance(problem, weights) / limits.variance)) - 1.0)
@@ -80,7 +81,8 @@ def clip(limits: Limits, duals: Duals) -> Duals:
     group = np.where(np.isinf(limits.group_high), np.minimum(group, 0.0), group)
     turnover = 0.0 if np.isinf(limits.tau) else max(duals.turnover, 0.0)
     risk = 0.0 if np.isinf(limits.variance) else max(duals.variance, 0.0)
-    return Duals(budget, group, turnover, risk)
+    gross = 0.0 if np.isinf(limits.gross) else max(duals.gross, 0.0)
+    return Duals(budget, group, turnover, risk, gross)
 
 
 def slackness(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -> float:
@@ -97,6 +99,8 @@ def slackness(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -
         slack += duals.turnover * (limits.tau - float(np.abs(weights - problem.held).sum()))
     if duals.variance:
         slack += 0.5 * duals.variance * (limits.variance - variance(problem, weights))
+    if duals.gross:
+        slack += duals.gross * (limits.gross - float(np.abs(weights).sum()))
     return slack
 
 
@@ -105,26 +109,49 @@ def name_gaps(
 ) -> tuple[Vector, Vector]:
     """What each name alone could still gain at these prices, and where it would go for it.
 
-    Name i minimises  slope w + curve/2 w^2 + l1 |w - held| + l2 (w - held)^2  over its box.
+    Name i minimises  slope w + curve/2 a^2 + l1 |w - held| + l2 (w - held)^2 + gross |w|  over its
+    box.
     Returns : (n,) gains >= 0 and (n,) minimisers
     """
     risk = problem.gamma + duals.variance
     slope = -problem.mu + duals.budget + duals.group[problem.groups]
     if risk:
-        slope += risk * (problem.factor.T @ (problem.factor @ weights))
+        slope += risk * (problem.factor.T @ (problem.factor @ problem.active(weights)))
     curve = risk * problem.ridge
     # in terms of the trade d = w - held
-    gradient = slope + curve * problem.held
+    held = problem.held
+    gradient = slope + curve * problem.active(held)
     curvature = curve + 2.0 * problem.lambda2
     kink = problem.lambda1 + duals.turnover
-    pull = -np.sign(gradient) * np.maximum(np.abs(gradient) - kink, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        free = np.where(pull == 0.0, 0.0, pull / curvature)
-    trade = np.clip(free, limits.low - problem.held, limits.high - problem.held)
-    actual = weights - problem.held
+    low, high = limits.low - held, limits.high - held
+    trade = np.clip(_rest(gradient, curvature, kink), low, high)
+    if duals.gross:
+        trade = _with_gross(held, (gradient, curvature, kink), duals.gross, low, high)
+    actual = weights - held
     gain = (
         gradient * (actual - trade)
         + 0.5 * curvature * (np.square(actual) - np.square(trade))
         + kink * (np.abs(actual) - np.abs(trade))
     )
-    return gain, problem.held + trade
+    if duals.gross:
+        gain += duals.gross * (np.abs(weights) - np.abs(held + trade))
+    return gain, held + trade
+
+
+def _rest(gradient: Vector, curvature: Vector, kink: Vector) -> Vector:
+    """Minimiser of  gradient d + curvature/2 d^2 + kink |d|, (n,)."""
+    pull = -np.sign(gradient) * np.maximum(np.abs(gradient) - kink, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(pull == 0.0, 0.0, pull / curvature)
+
+
+def _with_gross(
+    held: Vector, terms: tuple[Vector, Vector, Vector], price: float, low: Vector, high: Vector
+) -> Vector:
+    """The minimiser once |w| has a price too: at a positive weight, at a negative one, or at 0."""
+    gradient, curvature, kink = terms
+    above = np.clip(_rest(gradient + price, curvature, kink), np.maximum(low, -held), high)
+    below = np.clip(_rest(gradient - price, curvature, kink), low, np.minimum(high, -held))
+    # convex: the answer is on the side where its own half says so, else where the halves meet
+    up, down = above > -held, below < -held
+    return np.where(up, above, np.where(down, below, np.clip(-held, low, high)))

@@ -1,22 +1,26 @@
 """The reference: the whole problem as one second-order cone program, by Clarabel.
 
-minimise  -mu'w + gamma/2 (|y|^2 + ridge |w|^2) + lambda1't + lambda2'd^2  over (d, t, y) with
-w = held + d, y = F w, |d| <= t, sum t <= tau, and |(y, sqrt(ridge) w)| <= sqrt(variance cap).
-Written apart from the reduced program of `cone.py`, so that the two check each other.
+minimise  -mu'w + gamma/2 (|y|^2 + ridge |a|^2) + lambda1't + lambda2'd^2  over (d, t, g, y) with
+w = held + d, y = F a, |d| <= t, sum t <= tau, |w| <= g, sum g <= gross (where there is a cap), and
+|(y, sqrt(ridge) a)| <= sqrt(variance cap). Written apart from the interior point of `interior.py`,
+so that the two check each other.
 """
+
+from typing import Any
 
 import clarabel
 import numpy as np
 import scipy.sparse as sparse
 
 from quant.core.types import Vector
-from quant.optimizer.cone import objective_scale, run
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
-from quant.optimizer.terms import Duals, Limits
+from quant.optimizer.terms import Duals, Limits, gradient_size
 
 _FIXED = 1e-13
+_LOOSE = 1e-8
+_SOLVED = ("Solved", "AlmostSolved", "InsufficientProgress")
 
 
 def solve_clarabel(problem: Problem, limits: Limits, tolerance: float = 1e-10) -> Point | None:
@@ -25,79 +29,112 @@ def solve_clarabel(problem: Problem, limits: Limits, tolerance: float = 1e-10) -
     base = np.clip(problem.held, limits.low, limits.high)
     if free.size == 0:
         return Point(base, Duals.none(problem.group_low.size), 0)
+    n, m = free.size, problem.factor.shape[0]
     low, high = (limits.low - base)[free], (limits.high - base)[free]
-    rows = joint_rows(problem, limits, base, free, np.ones(free.size), low, high)
+    rows = joint_rows(problem, limits, base, free, np.ones(n), low, high)
     unit = float(np.maximum(high, -low).max())
     done = (base - problem.held)[free]
-    linear = -problem.mu[free] + problem.gamma * problem.ridge * base[free]
+    linear = -problem.mu[free] + problem.gamma * problem.ridge * problem.active(base)[free]
     linear += 2.0 * problem.lambda2[free] * done
-    cost = problem.lambda1[free]
-    scale = objective_scale(problem, base, free) * unit
-    body, right, cones, radius = _program(problem, limits, base, free, rows, unit)
-    m = problem.factor.shape[0]
+    scale = gradient_size(problem, base, free) * unit
+    body, right, cones, radius = _program(problem, limits, base, free, rows)
+    others = body.shape[1] - 2 * n - m
     curvature = problem.gamma * problem.ridge + 2.0 * problem.lambda2[free]
-    diagonal = np.concatenate([curvature, np.zeros(free.size), np.full(m, problem.gamma)])
-    gradient = np.concatenate([linear, cost, np.zeros(m)]) * (unit / scale)
+    diagonal = np.concatenate([curvature, np.zeros(n + others), np.full(m, problem.gamma)])
+    gradient = np.concatenate([linear, problem.lambda1[free], np.zeros(others + m)])
     hessian = sparse.diags_array(diagonal * (unit * unit / scale), format="csc")
-    found = run(tolerance, hessian, gradient, body, right, cones)
+    found = _run(tolerance, hessian, gradient * (unit / scale), body, right / unit, cones)
     if found is None:
         return None
     weights = base.copy()
-    weights[free] += np.clip(np.asarray(found.x)[: free.size] * unit, low, high)
+    weights[free] += np.clip(np.asarray(found.x)[:n] * unit, low, high)
     multipliers = np.asarray(found.z) * (scale / unit)
-    return Point(weights, _prices(problem, limits, rows, multipliers, m, radius), found.iterations)
+    return Point(weights, _prices(problem, limits, rows, multipliers, n, radius), found.iterations)
+
+
+def _run(tolerance: float, *program: Any) -> Any | None:
+    """Solve a program (P, q, A, b, cones); None where Clarabel finds no solution.
+
+    Boxes that differ by orders of magnitude can stall the last digits: a stalled program is solved
+    once more, to _LOOSE, and what the point is worth is left to the audit.
+    """
+    for target in dict.fromkeys((tolerance, max(tolerance, _LOOSE))):
+        found = clarabel.DefaultSolver(*program, _settings(target)).solve()
+        if str(found.status) in _SOLVED:
+            return found
+    return None
+
+
+def _settings(tolerance: float) -> clarabel.DefaultSettings:
+    """Single-threaded, silent."""
+    chosen = clarabel.DefaultSettings()
+    chosen.verbose = False
+    chosen.max_threads = 1
+    chosen.max_iter = 100
+    chosen.tol_gap_abs = chosen.tol_gap_rel = chosen.tol_feas = tolerance
+    chosen.presolve_enable = False
+    chosen.direct_solve_method = "qdldl"
+    return chosen
 
 
 def _program(
-    problem: Problem, limits: Limits, base: Vector, free: np.ndarray, rows: Rows, unit: float
+    problem: Problem, limits: Limits, base: Vector, free: np.ndarray, rows: Rows
 ) -> tuple[sparse.csc_array, Vector, list, float]:
-    """A, b and cones over (d, t, y); d is the trade from `base`, t bounds it from `held`."""
+    """A, b and cones over (d, t, g, y); d is the trade from `base`, t bounds it from `held`."""
     n, m = free.size, problem.factor.shape[0]
     equal = int(rows.equal.sum())
-    done = (base - problem.held)[free]
-    others = float(np.abs(base - problem.held).sum() - np.abs(done).sum())
+    done, at = (base - problem.held)[free], base[free]
+    active = problem.active(base)
     own, none = sparse.eye_array(n), None
-    capped = np.isfinite(limits.tau)
+    # two-sided sizes: t >= |d| is spent on turnover, g >= |w| on gross
+    ones = sparse.csc_array(np.ones((1, n)))
     blocks = [
-        [-sparse.csc_array(problem.factor[:, free]), none, sparse.eye_array(m)],
-        [sparse.csc_array(rows.matrix), none, none],
-        [sparse.csc_array((int(capped), n)), sparse.csc_array(np.ones((int(capped), n))), none],
-        [own, -own, none],
-        [-own, -own, none],
-        [own, none, none],
-        [-own, none, none],
+        [-sparse.csc_array(problem.factor[:, free]), none, none, sparse.eye_array(m)],
+        [sparse.csc_array(rows.matrix), none, none, none],
     ]
-    right = [
-        problem.factor @ base, rows.bound, [limits.tau - others] if capped else [],
-        -done, done, (limits.high - base)[free], (base - limits.low)[free],
-    ]  # fmt: skip
-    cones = [
-        clarabel.ZeroConeT(m + equal),
-        clarabel.NonnegativeConeT(rows.bound.size - equal + int(capped) + 4 * n),
-    ]
+    right = [problem.factor @ active, rows.bound]
+    if np.isfinite(limits.tau):
+        others = float(np.abs(base - problem.held).sum() - np.abs(done).sum())
+        blocks.append([none, ones, none, none])
+        right.append([limits.tau - others])
+    if np.isfinite(limits.gross):
+        blocks.append([none, none, ones, none])
+        right.append([limits.gross - float(np.abs(base).sum() - np.abs(at).sum())])
+    sizes = [[own, -own, none, none], [-own, -own, none, none]]
+    right += [-done, done]
+    if np.isfinite(limits.gross):
+        sizes += [[own, none, -own, none], [-own, none, -own, none]]
+        right += [-at, at]
+    blocks += [*sizes, [own, none, none, none], [-own, none, none, none]]
+    right += [limits.high[free] - at, at - limits.low[free]]
+    height = sum(len(part) for part in right)
+    cones = [clarabel.ZeroConeT(m + equal), clarabel.NonnegativeConeT(height - m - equal)]
     radius = np.inf
     if np.isfinite(limits.variance):
         root = np.sqrt(problem.ridge)
-        still = problem.ridge * float(base @ base - base[free] @ base[free])
+        still = problem.ridge * float(active @ active - active[free] @ active[free])
         radius = float(np.sqrt(max(limits.variance - still, 0.0)))
         blocks += [
-            [sparse.csc_array((1, n)), none, none],
-            [none, none, -sparse.eye_array(m)],
-            [-root * own, none, none],
+            [sparse.csc_array((1, n)), none, none, none],
+            [none, none, none, -sparse.eye_array(m)],
+            [-root * own, none, none, none],
         ]
-        right += [[radius], np.zeros(m), root * base[free]]
+        right += [[radius], np.zeros(m), root * active[free]]
         cones.append(clarabel.SecondOrderConeT(1 + m + n))
-    body = sparse.block_array(blocks, format="csc")
-    return body, np.concatenate(right) / unit, cones, radius
+    if not np.isfinite(limits.gross):
+        blocks = [[d, t, y] for d, t, _, y in blocks]
+    return sparse.block_array(blocks, format="csc"), np.concatenate(right), cones, radius
 
 
 def _prices(
-    problem: Problem, limits: Limits, rows: Rows, multipliers: Vector, m: int, radius: float
+    problem: Problem, limits: Limits, rows: Rows, multipliers: Vector, n: int, radius: float
 ) -> Duals:
-    after = m + rows.bound.size
-    theta = float(multipliers[after]) if np.isfinite(limits.tau) else 0.0
+    m = problem.factor.shape[0]
+    linear, rest = multipliers[m : m + rows.bound.size], multipliers[m + rows.bound.size :]
+    caps = int(np.isfinite(limits.tau)), int(np.isfinite(limits.gross))
+    theta = float(rest[0]) if caps[0] else 0.0
+    psi = float(rest[caps[0]]) if caps[1] else 0.0
     kappa = 0.0
     if np.isfinite(radius) and radius > 0:
-        n = int(np.count_nonzero(limits.high - limits.low > _FIXED))
-        kappa = float(multipliers[after + int(np.isfinite(limits.tau)) + 4 * n]) / radius
-    return as_duals(rows, multipliers[m:after], theta, kappa, problem.group_low.size)
+        kappa = float(rest[sum(caps) + (4 + 2 * caps[1]) * n]) / radius
+    return as_duals(rows, linear, theta, kappa, psi, problem.group_low.size)

@@ -7,6 +7,7 @@ risk first; its turnover is an upper bound on the smallest one.
 import numpy as np
 
 from quant.core.types import Vector
+from quant.optimizer.audit import violation
 from quant.optimizer.problem import Problem
 from quant.optimizer.terms import Limits, covariance_times, exposures, variance
 
@@ -15,15 +16,32 @@ _STEPS = 400
 
 
 def nearby(problem: Problem, limits: Limits) -> Vector:
-    """A point within box, group and budget limits, and within the variance cap if selling does it.
+    """A point within box, group and budget limits, and within the caps on gross and variance if
+    selling (long-only) or shrinking does it.
 
-    The caller checks variance and turnover.
+    The caller checks gross, variance and turnover.
     """
     weights = np.clip(problem.held, limits.low, limits.high)
     _repair(problem, limits, weights)
+    size = float(np.abs(weights).sum())
+    if size > limits.gross:
+        weights = _shrunk(problem, limits, weights, 0.0 * weights, limits.gross / size)
     if np.isfinite(limits.variance):
-        _sell_risk(problem, limits, weights)
+        if problem.benchmark is None and not (limits.low < 0).any():
+            _sell_risk(problem, limits, weights)
+        elif (level := variance(problem, weights)) > limits.variance:
+            rest = weights - problem.active(weights)
+            weights = _shrunk(problem, limits, weights, rest, np.sqrt(limits.variance / level))
     return weights
+
+
+def _shrunk(
+    problem: Problem, limits: Limits, weights: Vector, rest: Vector, share: float
+) -> Vector:
+    """`weights` drawn towards `rest`, where that keeps box, groups and budget; else as they are."""
+    drawn = rest + share * (1 - 1e-9) * (weights - rest)
+    loose = limits.with_(tau=np.inf, variance=np.inf, gross=np.inf)
+    return drawn if violation(problem, loose, drawn) == 0.0 else weights
 
 
 def _repair(problem: Problem, limits: Limits, weights: Vector) -> None:

@@ -1,4 +1,4 @@
-"""What can be reached today, by priority: physical, then groups, then volatility, then turnover.
+"""What can be reached today, by priority: physical, groups, gross, volatility, then turnover.
 
 A limit that can not be met is moved to the best level that can, and recorded. Phase one (the least
 turnover that meets everything) is a solve only on days when cheap moves do not fit under tau.
@@ -27,7 +27,7 @@ _GRID = 1e-5
 class Relaxation:
     """One limit that was out of reach today.
 
-    what    : "name", "cash", "group", "volatility" or "turnover", with the name or group
+    what    : "name", "cash", "group", "gross", "volatility" or "turnover", with the name or group
     limit   : what was asked for
     reached : what is imposed instead
     why     : the harder limit it gives way to
@@ -60,6 +60,8 @@ def reach(problem: Problem, method: Method) -> Reach:
     relaxed: list[Relaxation] = []
     limits = _groups(problem, _budget(problem, _physical(problem, relaxed), relaxed), relaxed)
     start = nearby(problem, limits)
+    if float(np.abs(start).sum()) > limits.gross:
+        limits, start = _least_gross(problem, limits, start, method, relaxed)
     if variance(problem, start) > limits.variance:
         limits, start = _least_variance(problem, limits, start, method, relaxed)
     spent = float(np.abs(start - problem.held).sum())
@@ -102,7 +104,7 @@ def _physical(problem: Problem, relaxed: list[Relaxation]) -> Limits:
             )  # fmt: skip
     return Limits(
         low, high, 1.0 - problem.cash_high, 1.0 - problem.cash_low,
-        problem.group_low, problem.group_high, problem.tau, problem.variance_cap,
+        problem.group_low, problem.group_high, problem.tau, problem.variance_cap, problem.gross,
     )  # fmt: skip
 
 
@@ -153,6 +155,21 @@ def _suspended(problem: Problem) -> Vector:
     """(n_groups,) weight held in names that can be traded neither way."""
     locked = (problem.buy_cap == 0) & (problem.sell_cap == 0)
     return exposures(problem, np.where(locked, np.maximum(problem.held, 0.0), 0.0))
+
+
+def _least_gross(
+    problem: Problem, limits: Limits, start: Vector, method: Method, relaxed: list[Relaxation]
+) -> tuple[Limits, Vector]:
+    # from an empty book, gross is turnover
+    empty = replace(_only_turnover(problem), held=np.zeros(problem.n))
+    free = limits.with_(tau=np.inf, variance=np.inf, gross=np.inf)
+    least = method(empty, free, start)
+    reached = _rounded_up(float(np.abs(least).sum()))
+    if reached <= problem.gross:
+        return limits, least
+    why = "trade caps, bounds, groups and net come first"
+    relaxed.append(Relaxation("gross", problem.gross, reached, why))
+    return limits.with_(gross=reached), least
 
 
 def _least_variance(

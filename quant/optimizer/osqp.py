@@ -10,11 +10,10 @@ import osqp
 import scipy.sparse as sparse
 
 from quant.core.types import Vector
-from quant.optimizer.cone import objective_scale
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
-from quant.optimizer.terms import Duals, Limits, variance
+from quant.optimizer.terms import Duals, Limits, gradient_size, variance
 
 _SETTINGS = {
     "eps_abs": 1e-9,
@@ -83,7 +82,7 @@ def _search(
 
 
 class _Program:
-    """The QP over (d, t, y), set up once and solved at several prices of variance."""
+    """The QP over (d, t, g, y), set up once and solved at several prices of variance."""
 
     def __init__(self, problem: Problem, limits: Limits) -> None:
         self.problem, self.limits = problem, limits
@@ -97,7 +96,7 @@ class _Program:
             problem, limits, self.base, self.free, np.ones(self.free.size), self.low, self.high
         )
         self.unit = float(np.maximum(self.high, -self.low).max())
-        self.scale = objective_scale(problem, self.base, self.free) * self.unit
+        self.scale = gradient_size(problem, self.base, self.free) * self.unit
         self._set_up()
 
     def at(self, price: float) -> Point | None:
@@ -117,9 +116,10 @@ class _Program:
         p, free = self.problem, self.free
         risk = p.gamma + price
         done = (self.base - p.held)[free]
-        linear = -p.mu[free] + risk * p.ridge * self.base[free] + 2.0 * p.lambda2[free] * done
+        linear = -p.mu[free] + risk * p.ridge * p.active(self.base)[free]
+        linear += 2.0 * p.lambda2[free] * done
         curve = np.append(risk * p.ridge + 2.0 * p.lambda2[free], np.full(self.m, risk))
-        gradient = np.concatenate([linear, p.lambda1[free], np.zeros(self.m)])
+        gradient = np.concatenate([linear, p.lambda1[free], np.zeros(self.sizes + self.m)])
         return curve * (self.unit**2 / self.scale), gradient * (self.unit / self.scale)
 
     def _set_up(self) -> None:
@@ -129,32 +129,40 @@ class _Program:
         others = float(np.abs(self.base - p.held).sum() - np.abs(done).sum())
         own = sparse.eye_array(n)
         self.capped = bool(np.isfinite(self.limits.tau))
-        ones = sparse.csc_array(np.ones((int(self.capped), n)))
-        body = sparse.block_array(
-            [
-                [-sparse.csc_array(p.factor[:, self.free]), None, sparse.eye_array(self.m)],
-                [sparse.csc_array(self.rows.matrix), None, None],
-                [sparse.csc_array((int(self.capped), n)), ones, None],
-                [own, -own, None],
-                [-own, -own, None],
-                [own, None, None],
-            ],
-            format="csc",
-        )
-        exposed = p.factor @ self.base
+        self.grossed = bool(np.isfinite(self.limits.gross))
+        self.sizes = n * self.grossed
+        ones, at = sparse.csc_array(np.ones((1, n))), self.base[self.free]
+        blocks = [
+            [-sparse.csc_array(p.factor[:, self.free]), None, None, sparse.eye_array(self.m)],
+            [sparse.csc_array(self.rows.matrix), None, None, None],
+            *([[None, ones, None, None]] if self.capped else []),
+            *([[None, None, ones, None]] if self.grossed else []),
+            [own, -own, None, None],
+            [-own, -own, None, None],
+            *([[own, None, -own, None], [-own, None, -own, None]] if self.grossed else []),
+            [own, None, None, None],
+        ]
+        if not self.grossed:
+            blocks = [[d, t, y] for d, t, _, y in blocks]
+        body = sparse.block_array(blocks, format="csc")
+        exposed = p.factor @ p.active(self.base)
         lower_rows = np.where(self.rows.equal, self.rows.bound, -np.inf)
-        free_end = np.full(n, -np.inf)
-        tau = [self.limits.tau - others] if self.capped else []
-        upper = np.concatenate([exposed, self.rows.bound, tau, -done, done, self.high])
-        lower = np.concatenate(
-            [exposed, lower_rows, np.full(len(tau), -np.inf), free_end, free_end, self.low]
-        )
+        caps = [self.limits.tau - others] if self.capped else []
+        sizes = [-done, done]
+        if self.grossed:
+            caps.append(self.limits.gross - float(np.abs(self.base).sum() - np.abs(at).sum()))
+            sizes += [-at, at]
+        upper = np.concatenate([exposed, self.rows.bound, caps, *sizes, self.high])
+        open_end = np.full(len(caps) + n * len(sizes), -np.inf)
+        lower = np.concatenate([exposed, lower_rows, open_end, self.low])
         quadratic, linear = self._costs(0.0)
         self.solver = osqp.OSQP()
-        # a diagonal without the columns of t, with its zeros kept, so that it can be updated
-        place = np.concatenate([np.arange(n), np.arange(2 * n, 2 * n + self.m)])
-        ends = np.concatenate([np.arange(n + 1), np.full(n - 1, n), np.arange(n, n + self.m + 1)])
-        size = (2 * n + self.m,) * 2
+        # a diagonal without the columns of t and g, with its zeros kept, so that it can be updated
+        skip = n + self.sizes
+        place = np.concatenate([np.arange(n), np.arange(n + skip, n + skip + self.m)])
+        after = np.arange(n, n + self.m + 1)
+        ends = np.concatenate([np.arange(n + 1), np.full(skip - 1, n), after])
+        size = (n + skip + self.m,) * 2
         self.solver.setup(
             P=sparse.csc_matrix((quadratic, place, ends), shape=size),
             q=linear,
@@ -167,6 +175,7 @@ class _Program:
     def _prices(self, multipliers: Vector, price: float) -> Duals:
         after = self.m + self.rows.bound.size
         theta = float(multipliers[after]) if self.capped else 0.0
+        psi = float(multipliers[after + self.capped]) if self.grossed else 0.0
         return as_duals(
-            self.rows, multipliers[self.m : after], theta, price, self.problem.group_low.size
+            self.rows, multipliers[self.m : after], theta, price, psi, self.problem.group_low.size
         )

@@ -7,7 +7,7 @@ guess was right is left to the audit, which the polished point has to pass like 
 
 import numpy as np
 
-from quant.core.types import Matrix, Vector
+from quant.core.types import Mask, Matrix, Vector
 from quant.optimizer.audit import name_gaps
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
@@ -20,7 +20,7 @@ _STEPS = 4
 def polish(problem: Problem, limits: Limits, point: Point) -> Point:
     """The point where the constraints that look active hold exactly."""
     _, best = name_gaps(problem, limits, point.weights, point.duals)
-    ends = (best == problem.held) | (best == limits.low) | (best == limits.high)
+    ends = at_end(problem, limits, best)
     pinned = ends & (np.abs(point.weights - best) <= _NEAR)
     weights = np.where(pinned, best, point.weights)
     side = np.sign(weights - problem.held)
@@ -42,6 +42,12 @@ def polish(problem: Problem, limits: Limits, point: Point) -> Point:
     return Point(weights, active.duals(prices), point.rounds)
 
 
+def at_end(problem: Problem, limits: Limits, weights: Vector) -> Mask:
+    """(n,) names at a bound, at rest, or (where gross counts) at zero."""
+    ends = (weights == problem.held) | (weights == limits.low) | (weights == limits.high)
+    return ends | (weights == 0.0) if np.isfinite(limits.gross) else ends
+
+
 class _Active:
     """The equations of the limits that bind: rows on the free names, turnover, variance."""
 
@@ -56,6 +62,7 @@ class _Active:
     ) -> None:
         self.problem, self.limits, self.free, self.side = problem, limits, free, side
         self.known = duals
+        self.sign = np.sign(weights[free])
         scale = float(np.abs(problem.mu).mean() + problem.lambda1.mean()) + 1e-12
         exposed, total = exposures(problem, weights), float(weights.sum())
         self.budget = _end(duals.budget / scale, total, limits.total_low, limits.total_high)
@@ -67,6 +74,8 @@ class _Active:
         }  # fmt: skip
         spent = float(np.abs(weights - problem.held).sum())
         self.turnover = duals.turnover / scale > limits.tau - spent
+        size = float(np.abs(weights).sum())
+        self.gross = duals.gross / scale > limits.gross - size
         level = variance(problem, weights)
         self.variance = bool(
             np.isfinite(limits.variance)
@@ -75,6 +84,7 @@ class _Active:
         rows = [np.ones(free.size)] if self.budget is not None else []
         rows += [(problem.groups[free] == g).astype(float) for g in self.group]
         rows += [side] if self.turnover else []
+        rows += [self.sign] if self.gross else []
         self.rows: Matrix = np.array(rows).reshape(len(rows), free.size)
 
     @property
@@ -84,6 +94,7 @@ class _Active:
         prices = [known.budget] if self.budget is not None else []
         prices += [known.group[g] for g in self.group]
         prices += [known.turnover] if self.turnover else []
+        prices += [known.gross] if self.gross else []
         prices += [known.variance] if self.variance else []
         return np.array(prices, dtype=float)
 
@@ -115,8 +126,9 @@ class _Active:
         for g in self.group:
             group[g] = rest.pop(0)
         turnover = rest.pop(0) if self.turnover else 0.0
+        gross = rest.pop(0) if self.gross else 0.0
         risk = rest.pop(0) if self.variance else 0.0
-        return Duals(float(budget), group, float(turnover), float(risk))
+        return Duals(float(budget), group, float(turnover), float(risk), float(gross))
 
     def _miss(self, weights: Vector) -> Vector:
         p, limits = self.problem, self.limits
@@ -125,6 +137,8 @@ class _Active:
         miss += [exposed[g] - end for g, end in self.group.items()]
         if self.turnover:
             miss.append(float(np.abs(weights - p.held).sum()) - limits.tau)
+        if self.gross:
+            miss.append(float(np.abs(weights).sum()) - limits.gross)
         if self.variance:
             miss.append(0.5 * (variance(p, weights) - limits.variance))
         return np.array(miss)

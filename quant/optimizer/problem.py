@@ -13,10 +13,16 @@ from quant.core.types import Codes, Matrix, Vector
 class Problem:
     """What the optimizer needs for one date, and nothing else.
 
-    maximise  mu'w - gamma/2 w'Sigma w - lambda1'|d| - lambda2'(d^2),  d = w - held
-    subject to sum w + cash = 1, the bounds and caps below, sum |d| <= tau and an annualised
-    volatility of at most vol_target. Returns, Sigma and gamma are over the horizon; weights and
-    exposures are fractions of NAV. Source: readings 13.
+    maximise  mu'w - gamma/2 a'Sigma a - lambda1'|d| - lambda2'(d^2)
+    with d = w - held and a = w - benchmark, subject to sum w + cash = 1, the bounds and caps below,
+    sum |d| <= tau, sum |w| <= gross and an annualised volatility of a of at most vol_target.
+    Returns, Sigma and gamma are over the horizon; weights and exposures are fractions of NAV.
+    Source: readings 13.
+
+    Long-only is lower = 0; long/short has lower < 0, a gross cap, and cash_low and cash_high as the
+    interval of 1 - net. Without a benchmark a is w; with one, risk is of the active weights and the
+    volatility target is a tracking error (mu then holds no premium: the benchmark is the answer
+    where there is no alpha).
 
     mu                : (n,) expected return over the horizon: premium + alpha + tilt
     factor, ridge     : (n_obs, n) and >= 0; factor'factor + ridge I = Sigma over the horizon
@@ -30,6 +36,8 @@ class Problem:
     vol_target        : annualised, inf = no cap
     horizons_per_year : 252 / h (US) or 243 / h (CN); annualises the volatility
     cash_low, cash_high : interval of cash
+    gross             : cap on sum |w|, inf = none
+    benchmark         : (n,) weights from which risk is measured, None = cash
     symbols           : (n,) names for messages and warm starts; by default the positions
     """
 
@@ -53,6 +61,8 @@ class Problem:
     horizons_per_year: float
     cash_low: float = 0.0
     cash_high: float = np.inf
+    gross: float = np.inf
+    benchmark: Vector | None = None
     symbols: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +84,10 @@ class Problem:
         """(n,) symbols, or positions where none were given."""
         return np.arange(self.n) if self.symbols is None else np.asarray(self.symbols)
 
+    def active(self, weights: Vector) -> Vector:
+        """(n,) the weights whose risk counts: less the benchmark's, where there is one."""
+        return weights if self.benchmark is None else weights - self.benchmark
+
     def volatility(self, variance: float) -> float:
         """Annualised volatility of a variance over the horizon."""
         return float(np.sqrt(max(variance, 0.0) * self.horizons_per_year))
@@ -86,6 +100,8 @@ class Problem:
             shape = getattr(self, name).shape
             if shape != (n,):
                 self._refuse(f"{name} has shape {shape} but mu has {n} assets")
+        if self.benchmark is not None and self.benchmark.shape != (n,):
+            self._refuse(f"benchmark has shape {self.benchmark.shape} but mu has {n} assets")
         if n == 0:
             self._refuse("there is no asset")
         if self.factor.ndim != 2 or self.factor.shape[1] != n:
@@ -98,9 +114,11 @@ class Problem:
             self._refuse(f"symbols has {len(self.symbols)} entries but mu has {n} assets")
 
     def _check_values(self) -> None:
-        for name in ("mu", "factor", "held", "lower", "upper", "lambda1", "lambda2"):
+        for name in (
+            "mu", "factor", "held", "lower", "upper", "lambda1", "lambda2", "benchmark"
+        ):  # fmt: skip
             value = getattr(self, name)
-            if not np.isfinite(value).all():
+            if value is not None and not np.isfinite(value).all():
                 where = np.argwhere(~np.isfinite(value))[0]
                 self._refuse(f"{name} is {value[tuple(where)]} at {self._at(where[-1])}")
         for name in ("lambda1", "lambda2", "buy_cap", "sell_cap"):
@@ -117,10 +135,10 @@ class Problem:
         codes = self.groups
         if codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= self.group_low.size:
             self._refuse(f"groups must be int codes in [0, {self.group_low.size})")
-        for name, low in (("gamma", 0), ("ridge", 0), ("tau", 0), ("vol_target", 0)):
+        for name in ("gamma", "ridge", "tau", "vol_target", "gross"):
             value = getattr(self, name)
-            if not value >= low:
-                self._refuse(f"{name} is {value} and must be >= {low}")
+            if not value >= 0:
+                self._refuse(f"{name} is {value} and must be >= 0")
         if not (np.isfinite(self.gamma) and np.isfinite(self.ridge)):
             self._refuse(f"gamma {self.gamma} and ridge {self.ridge} must be finite")
         if not (self.vol_target > 0 and np.isfinite(self.horizons_per_year)):

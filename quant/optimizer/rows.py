@@ -68,7 +68,9 @@ def joint_rows(
     return Rows(member * sign * side[:, None], bound, is_equal, owner[pick], side)
 
 
-def as_duals(rows: Rows, multipliers: Vector, turnover: float, risk: float, n_groups: int) -> Duals:
+def as_duals(
+    rows: Rows, multipliers: Vector, turnover: float, risk: float, gross: float, n_groups: int
+) -> Duals:
     """Gather the prices of all limits."""
     budget, group = rows.prices(multipliers, n_groups)
-    return Duals(budget, group, turnover, risk)
+    return Duals(budget, group, turnover, risk, gross)

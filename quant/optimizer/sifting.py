@@ -7,17 +7,18 @@ is a presolve around Clarabel: the certificate covers the whole problem, and whe
 reached the caller falls back to the full program.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from quant.core.types import Vector
 from quant.optimizer.audit import MAX_GAP, Audit, audit, name_gaps
-from quant.optimizer.cone import Columns, solve_columns
+from quant.optimizer.columns import columns, solve_columns
 from quant.optimizer.point import Point, Warm
 from quant.optimizer.problem import Problem
 from quant.optimizer.terms import Duals, Limits
 
 _ROUNDS = 30
-_TOLERANCE = 1e-10
 _DUST = 1e-13  # a column that can move less than this does not exist
 _FIRST = 60  # columns taken without any price to go by
 _MARGIN = 0.05  # names this close to moving at the expected prices are taken too
@@ -78,7 +79,7 @@ def _wishes(
 def _eager(problem: Problem, duals: Duals) -> Duals:
     """Prices at which a few more names move than at `duals`."""
     kink = duals.turnover - _MARGIN * (duals.turnover + float(problem.lambda1.mean()))
-    return Duals(duals.budget, duals.group, kink, duals.variance)
+    return replace(duals, turnover=kink)
 
 
 def _directions(base: Vector, target: Vector, least: float) -> np.ndarray:
@@ -104,8 +105,7 @@ def _solve(
 ) -> tuple[Vector, Duals] | None:
     room = np.vstack([limits.high - base, base - limits.low])
     moving &= room > _DUST
-    side, index = np.nonzero(moving)
-    if index.size == 0:
+    if not moving.any():
         return base, Duals.none(problem.group_low.size)
-    columns = Columns(index, np.where(side == 0, 1.0, -1.0), room[moving])
-    return solve_columns(problem, limits, base, columns, _TOLERANCE)
+    split = bool(np.isfinite(limits.gross))
+    return solve_columns(problem, limits, base, columns(base, moving, room, split))

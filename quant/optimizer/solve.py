@@ -14,10 +14,10 @@ from quant.optimizer.clarabel import solve_clarabel
 from quant.optimizer.feasibility import Reach, Relaxation, lifted_groups, reach
 from quant.optimizer.osqp import solve_osqp
 from quant.optimizer.point import Point, Warm
-from quant.optimizer.polish import polish
+from quant.optimizer.polish import at_end, polish
 from quant.optimizer.problem import Problem
 from quant.optimizer.sifting import sift
-from quant.optimizer.terms import Duals, Limits, exposures, objective, variance
+from quant.optimizer.terms import Duals, Limits, covariance_times, exposures, objective, variance
 
 _SNAP = 1e-7  # a name this close to its place of rest is put there
 _DUST = (1e-10, 2e-6)  # trades this small are dropped where the certificate allows it
@@ -37,7 +37,7 @@ class Solution:
     violation, gap  : the audit, against the limits in force
     duals, reduced  : prices of the joint limits; (n,) price of each name's own box
     limits          : in force today
-    vol             : annualised
+    vol             : annualised; with a benchmark the tracking error
     turnover        : sum |trades|, two-way
     tau_eff         : turnover allowed today; tau_min is the least, NaN where it was not needed
     rounds          : programs solved (iterations for the full program)
@@ -61,6 +61,7 @@ class Solution:
     tau_min: float
     vol_binds: bool
     turnover_binds: bool
+    gross_binds: bool
     group_binds: np.ndarray
     relaxations: tuple[Relaxation, ...]
     rounds: int
@@ -164,7 +165,7 @@ def _at_rest(
     problem: Problem, limits: Limits, weights: Vector, best: Vector, dust: float
 ) -> Vector:
     """`weights` with names close to a bound or to rest put there, and smaller trades dropped."""
-    ends = (best == problem.held) | (best == limits.low) | (best == limits.high)
+    ends = at_end(problem, limits, best)
     placed = np.where(ends & (np.abs(weights - best) <= _SNAP), best, weights)
     small = np.abs(placed - problem.held) <= dust
     return np.where(small, np.clip(problem.held, limits.low, limits.high), placed)
@@ -209,6 +210,7 @@ def _solution(
         if np.isfinite(limits.variance)
         else False,
         turnover_binds=bool(duals.turnover > scale and spent >= limits.tau - _BINDS),
+        gross_binds=bool(duals.gross > scale and np.abs(weights).sum() >= limits.gross - _BINDS),
         group_binds=(price > scale) & (near <= _BINDS),
         relaxations=relaxations,
         rounds=point.rounds,
@@ -224,9 +226,14 @@ def _reduced(problem: Problem, weights: Vector, duals: Duals) -> Vector:
     """
     pull = problem.mu - duals.budget - duals.group[problem.groups]
     risk = problem.gamma + duals.variance
-    pull = pull - risk * (problem.factor.T @ (problem.factor @ weights) + problem.ridge * weights)
+    pull = pull - risk * covariance_times(problem, weights) - duals.gross * np.sign(weights)
     trade = weights - problem.held
     pull = pull - 2.0 * problem.lambda2 * trade
     kink = problem.lambda1 + duals.turnover
-    still = np.sign(pull) * np.maximum(np.abs(pull) - kink, 0.0)
-    return np.where(trade == 0.0, still, pull - kink * np.sign(trade))
+    pull = np.where(trade == 0.0, _beyond(pull, kink), pull - kink * np.sign(trade))
+    return np.where(weights == 0.0, _beyond(pull, duals.gross), pull)
+
+
+def _beyond(pull: Vector, kink: Vector | float) -> Vector:
+    """What is left of `pull` once the subgradient of a kink has taken its part."""
+    return np.sign(pull) * np.maximum(np.abs(pull) - kink, 0.0)

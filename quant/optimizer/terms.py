@@ -4,24 +4,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quant.core.types import Vector
+from quant.core.types import Codes, Vector
 from quant.costs.model import trade_cost
 from quant.optimizer.problem import Problem
 
 
 def variance(problem: Problem, weights: Vector) -> float:
-    """Variance w'Sigma w over the horizon."""
-    exposed = problem.factor @ weights
-    return float(exposed @ exposed + problem.ridge * (weights @ weights))
+    """Variance a'Sigma a over the horizon, of the weights or of the active ones."""
+    active = problem.active(weights)
+    exposed = problem.factor @ active
+    return float(exposed @ exposed + problem.ridge * (active @ active))
 
 
 def covariance_times(problem: Problem, weights: Vector) -> Vector:
-    """Sigma w, (n,)."""
-    return problem.factor.T @ (problem.factor @ weights) + problem.ridge * weights
+    """Sigma a, (n,)."""
+    active = problem.active(weights)
+    return problem.factor.T @ (problem.factor @ active) + problem.ridge * active
 
 
 def objective(problem: Problem, weights: Vector) -> float:
-    """Value of mu'w - gamma/2 w'Sigma w - cost: what is maximised, in return over the horizon."""
+    """Value of mu'w - gamma/2 a'Sigma a - cost: what is maximised, in return over the horizon."""
     cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
     risk = 0.5 * problem.gamma * variance(problem, weights)
     return float(problem.mu @ weights - risk - cost)
@@ -37,6 +39,13 @@ def magnitude(problem: Problem, weights: Vector) -> float:
     return float(max(np.abs(problem.mu) @ np.abs(weights) + risk + cost, 1e-6))
 
 
+def gradient_size(problem: Problem, weights: Vector, names: Codes) -> float:
+    """Largest part of the objective's gradient among `names`: what programs are divided by; > 0."""
+    slope = problem.gamma * covariance_times(problem, weights)[names]
+    terms = (problem.mu[names], problem.lambda1[names], slope)
+    return max(*(float(np.abs(term).max()) for term in terms), 1e-12)
+
+
 def exposures(problem: Problem, weights: Vector) -> Vector:
     """(n_groups,) sum of the weights in each group."""
     return np.bincount(problem.groups, weights=weights, minlength=problem.group_low.size)
@@ -49,7 +58,8 @@ class Limits:
     low, high       : (n,) box on the weights: bounds and trade caps together
     total_low, total_high : interval of sum w, that is of 1 - cash
     group_low, group_high : (n_groups,)
-    tau, variance   : caps on sum |d| and on w'Sigma w
+    tau, variance   : caps on sum |d| and on a'Sigma a
+    gross           : cap on sum |w|
     """
 
     low: Vector
@@ -60,6 +70,7 @@ class Limits:
     group_high: Vector
     tau: float
     variance: float
+    gross: float = np.inf
 
     def with_(self, **changes: object) -> "Limits":
         """A copy with some limits changed."""
@@ -73,13 +84,15 @@ class Duals:
     budget   : of sum w (> 0: fully invested binds; < 0: the upper end of cash binds)
     group    : (n_groups,) of the exposures (> 0 upper end, < 0 lower end)
     turnover : >= 0, of sum |d|
-    variance : >= 0, of w'Sigma w / 2
+    variance : >= 0, of a'Sigma a / 2
+    gross    : >= 0, of sum |w|
     """
 
     budget: float
     group: Vector
     turnover: float
     variance: float
+    gross: float = 0.0
 
     @classmethod
     def none(cls, n_groups: int) -> "Duals":
