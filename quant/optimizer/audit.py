@@ -12,7 +12,15 @@ import numpy as np
 
 from quant.core.types import Vector
 from quant.optimizer.problem import Problem
-from quant.optimizer.terms import Duals, Limits, exposures, magnitude, variance
+from quant.optimizer.terms import (
+    Duals,
+    Limits,
+    Position,
+    exposures,
+    magnitude,
+    position,
+    variance,
+)
 
 MAX_VIOLATION = 1e-6
 MAX_GAP = 1e-8
@@ -26,12 +34,14 @@ class Audit:
     gap       : duality gap relative to the objective's magnitude
     name_gaps : (n,) part of the absolute gap that moving one name alone would close
     best      : (n,) where each name would go at these prices, alone
+    at        : the point itself
     """
 
     violation: float
     gap: float
     name_gaps: Vector
     best: Vector
+    at: Position
 
     @property
     def score(self) -> float:
@@ -44,8 +54,10 @@ class Audit:
         return self.score <= 1.0
 
 
-def violation(problem: Problem, limits: Limits, weights: Vector) -> float:
-    """Largest excess of `weights` over any limit, >= 0."""
+def violation(
+    problem: Problem, limits: Limits, weights: Vector, level: float | None = None
+) -> float:
+    """Largest excess of `weights` over any limit, >= 0; `level` is their variance, where known."""
     total = float(weights.sum())
     exposed = exposures(problem, weights)
     excess = [
@@ -59,17 +71,18 @@ def violation(problem: Problem, limits: Limits, weights: Vector) -> float:
         float(np.abs(weights).sum()) - limits.gross,
     ]
     if np.isfinite(limits.variance) and limits.variance > 0:
-        excess.append(float(np.sqrt(variance(problem, weights) / limits.variance)) - 1.0)
+        level = variance(problem, weights) if level is None else level
+        excess.append(float(np.sqrt(level / limits.variance)) - 1.0)
     return max(0.0, *excess)
 
 
 def audit(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -> Audit:
     """Certify `weights` against `limits` with the prices `duals`."""
-    duals = clip(limits, duals)
-    gaps, best = name_gaps(problem, limits, weights, duals)
-    slack = slackness(problem, limits, weights, duals)
-    gap = (float(gaps.sum()) + slack) / magnitude(problem, weights)
-    return Audit(violation(problem, limits, weights), gap, gaps, best)
+    duals, at = clip(limits, duals), position(problem, weights)
+    gaps, best = name_gaps(problem, limits, at, duals)
+    slack = slackness(problem, limits, at, duals)
+    gap = (float(gaps.sum()) + slack) / magnitude(problem, weights, at.variance)
+    return Audit(violation(problem, limits, weights, at.variance), gap, gaps, best, at)
 
 
 def clip(limits: Limits, duals: Duals) -> Duals:
@@ -85,8 +98,9 @@ def clip(limits: Limits, duals: Duals) -> Duals:
     return Duals(budget, group, turnover, risk, gross)
 
 
-def slackness(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -> float:
+def slackness(problem: Problem, limits: Limits, at: Position, duals: Duals) -> float:
     """Sum of price x slack over the constraints that join names; 0 at an optimum."""
+    weights = at.weights
     total = float(weights.sum())
     end = limits.total_high if duals.budget > 0 else limits.total_low
     slack = duals.budget * (end - total) if duals.budget else 0.0
@@ -98,14 +112,14 @@ def slackness(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -
     if duals.turnover:
         slack += duals.turnover * (limits.tau - float(np.abs(weights - problem.held).sum()))
     if duals.variance:
-        slack += 0.5 * duals.variance * (limits.variance - variance(problem, weights))
+        slack += 0.5 * duals.variance * (limits.variance - at.variance)
     if duals.gross:
         slack += duals.gross * (limits.gross - float(np.abs(weights).sum()))
     return slack
 
 
 def name_gaps(
-    problem: Problem, limits: Limits, weights: Vector, duals: Duals
+    problem: Problem, limits: Limits, at: Position, duals: Duals
 ) -> tuple[Vector, Vector]:
     """What each name alone could still gain at these prices, and where it would go for it.
 
@@ -116,7 +130,7 @@ def name_gaps(
     risk = problem.gamma + duals.variance
     slope = -problem.mu + duals.budget + duals.group[problem.groups]
     if risk:
-        slope += risk * (problem.factor.T @ (problem.factor @ problem.active(weights)))
+        slope += risk * at.spread
     curve = risk * problem.ridge
     # in terms of the trade d = w - held
     held = problem.held
@@ -127,14 +141,14 @@ def name_gaps(
     trade = np.clip(_rest(gradient, curvature, kink), low, high)
     if duals.gross:
         trade = _with_gross(held, (gradient, curvature, kink), duals.gross, low, high)
-    actual = weights - held
+    actual = at.weights - held
     gain = (
         gradient * (actual - trade)
         + 0.5 * curvature * (np.square(actual) - np.square(trade))
         + kink * (np.abs(actual) - np.abs(trade))
     )
     if duals.gross:
-        gain += duals.gross * (np.abs(weights) - np.abs(held + trade))
+        gain += duals.gross * (np.abs(at.weights) - np.abs(held + trade))
     return gain, held + trade
 
 

@@ -11,7 +11,7 @@ from quant.core.types import Mask, Matrix, Vector
 from quant.optimizer.audit import name_gaps
 from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
-from quant.optimizer.terms import Duals, Limits, covariance_times, exposures, variance
+from quant.optimizer.terms import Duals, Limits, Position, exposures, position
 
 _NEAR = 1e-6
 _STEPS = 4
@@ -19,7 +19,7 @@ _STEPS = 4
 
 def polish(problem: Problem, limits: Limits, point: Point) -> Point:
     """The point where the constraints that look active hold exactly."""
-    _, best = name_gaps(problem, limits, point.weights, point.duals)
+    _, best = name_gaps(problem, limits, position(problem, point.weights), point.duals)
     ends = at_end(problem, limits, best)
     pinned = ends & (np.abs(point.weights - best) <= _NEAR)
     weights = np.where(pinned, best, point.weights)
@@ -27,16 +27,21 @@ def polish(problem: Problem, limits: Limits, point: Point) -> Point:
     free = np.flatnonzero(~pinned & (side != 0))
     if free.size == 0:
         return Point(weights, point.duals, point.rounds)
-    active = _Active(problem, limits, weights, point.duals, free, side[free])
-    prices = active.start
+    at = position(problem, weights)
+    active = _Active(problem, limits, at, point.duals, free, side[free])
+    prices, level = active.start, at.variance
+    marginal = (at.spread + problem.ridge * problem.active(weights))[free]
     factor = problem.factor[:, free]
     gram = factor.T @ factor
     gram.flat[:: free.size + 1] += problem.ridge
     for _ in range(_STEPS):
-        step, turn = active.newton(weights, prices, gram)
+        step, turn = active.newton(weights, prices, gram, marginal, level)
         weights = weights.copy()
         weights[free] += step
         prices = prices + turn
+        bent = gram @ step
+        level += float(step @ (2.0 * marginal + bent))
+        marginal = marginal + bent
         if np.abs(step).max() < 1e-15:
             break
     return Point(weights, active.duals(prices), point.rounds)
@@ -55,13 +60,13 @@ class _Active:
         self,
         problem: Problem,
         limits: Limits,
-        weights: Vector,
+        at: Position,
         duals: Duals,
         free: np.ndarray,
         side: Vector,
     ) -> None:
         self.problem, self.limits, self.free, self.side = problem, limits, free, side
-        self.known = duals
+        self.known, weights, level = duals, at.weights, at.variance
         self.sign = np.sign(weights[free])
         scale = float(np.abs(problem.mu).mean() + problem.lambda1.mean()) + 1e-12
         exposed, total = exposures(problem, weights), float(weights.sum())
@@ -76,7 +81,6 @@ class _Active:
         self.turnover = duals.turnover / scale > limits.tau - spent
         size = float(np.abs(weights).sum())
         self.gross = duals.gross / scale > limits.gross - size
-        level = variance(problem, weights)
         self.variance = bool(
             np.isfinite(limits.variance)
             and 0.5 * duals.variance * level / scale > 1.0 - level / limits.variance
@@ -98,10 +102,11 @@ class _Active:
         prices += [known.variance] if self.variance else []
         return np.array(prices, dtype=float)
 
-    def newton(self, weights: Vector, prices: Vector, gram: Matrix) -> tuple[Vector, Vector]:
-        """One step in the free weights and in the prices."""
+    def newton(
+        self, weights: Vector, prices: Vector, gram: Matrix, marginal: Vector, level: float
+    ) -> tuple[Vector, Vector]:
+        """One step in the free weights and in the prices; `marginal` is Sigma a of the free."""
         p, free, side = self.problem, self.free, self.side
-        marginal = covariance_times(p, weights)[free]
         jacobian = np.vstack([self.rows, marginal]) if self.variance else self.rows
         risk = p.gamma + (prices[-1] if self.variance else 0.0)
         linear = prices[: self.rows.shape[0]]
@@ -113,7 +118,7 @@ class _Active:
         system[:k, :k] = risk * gram
         system[np.arange(k), np.arange(k)] += 2.0 * p.lambda2[free]
         system[k:, :k], system[:k, k:] = jacobian, jacobian.T
-        right = -np.append(residual, self._miss(weights))
+        right = -np.append(residual, self._miss(weights, level))
         step = _solved(system, right)
         return step[:k], step[k:]
 
@@ -130,7 +135,7 @@ class _Active:
         risk = rest.pop(0) if self.variance else 0.0
         return Duals(float(budget), group, float(turnover), float(risk), float(gross))
 
-    def _miss(self, weights: Vector) -> Vector:
+    def _miss(self, weights: Vector, level: float) -> Vector:
         p, limits = self.problem, self.limits
         miss = [float(weights.sum()) - self.budget] if self.budget is not None else []
         exposed = exposures(p, weights)
@@ -140,7 +145,7 @@ class _Active:
         if self.gross:
             miss.append(float(np.abs(weights).sum()) - limits.gross)
         if self.variance:
-            miss.append(0.5 * (variance(p, weights) - limits.variance))
+            miss.append(0.5 * (level - limits.variance))
         return np.array(miss)
 
 

@@ -16,7 +16,7 @@ from quant.optimizer.audit import MAX_GAP, Audit, audit, name_gaps
 from quant.optimizer.columns import columns, solve_columns
 from quant.optimizer.point import Point, Warm
 from quant.optimizer.problem import Problem
-from quant.optimizer.terms import Duals, Limits
+from quant.optimizer.terms import Duals, Limits, position
 
 _ROUNDS = 30
 _DUST = 1e-13  # a column that can move less than this does not exist
@@ -48,7 +48,8 @@ def sift(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> 
             return Point(weights, duals, rounds)
         whole = moving | more
         if rounds <= _DROPS:
-            moving &= _directions(base, weights, _IDLE) | _wishes(problem, limits, base, found)
+            _, wished = name_gaps(problem, limits, state.at, _eager(problem, duals))
+            moving &= _directions(base, weights, _IDLE) | _directions(base, wished, _DUST)
         moving |= more
         found = _solve(problem, limits, base, moving)
         if found is None:  # what left was needed after all
@@ -64,16 +65,8 @@ def _first(
     moving = _directions(base, start, _DUST)
     guess = Duals.none(problem.group_low.size) if warm is None else warm.duals
     most = _FIRST if warm is None else max(_FIRST, int(_GROWTH * warm.moved))
-    gaps, best = name_gaps(problem, limits, start, _eager(problem, guess))
+    gaps, best = name_gaps(problem, limits, position(problem, start), _eager(problem, guess))
     return moving | (_directions(base, best, 1e-9) & (gaps >= _top(gaps, most)))
-
-
-def _wishes(
-    problem: Problem, limits: Limits, base: Vector, found: tuple[Vector, Duals]
-) -> np.ndarray:
-    weights, duals = found
-    _, best = name_gaps(problem, limits, weights, _eager(problem, duals))
-    return _directions(base, best, _DUST)
 
 
 def _eager(problem: Problem, duals: Duals) -> Duals:

@@ -17,10 +17,10 @@ from quant.optimizer.point import Point, Warm
 from quant.optimizer.polish import at_end, polish
 from quant.optimizer.problem import Problem
 from quant.optimizer.sifting import sift
-from quant.optimizer.terms import Duals, Limits, covariance_times, exposures, objective, variance
+from quant.optimizer.terms import Duals, Limits, Position, exposures, objective_at
 
 _SNAP = 1e-7  # a name this close to its place of rest is put there
-_DUST = (1e-10, 2e-6)  # trades this small are dropped where the certificate allows it
+_DUST = (2e-6, 1e-10)  # trades this small are dropped where the certificate allows it
 _GOOD = 1e-2  # share of the audit's tolerances below which a cleaner point wins over a closer one
 _BINDS = 1e-6  # slack below which a limit with a price is called binding
 
@@ -148,17 +148,21 @@ def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit
     """Polish, put names that belong at rest or at a bound exactly there; keep what audits best."""
     rough = Point(point.weights, clip(limits, point.duals), point.rounds)
     judged = []
-    for candidate in (rough, polish(problem, limits, rough)):
+    # polished before rough, cleaner before not: the first that is good enough, else the best
+    for candidate in (polish(problem, limits, rough), rough):
         if not np.isfinite(candidate.weights).all():
             continue
         state = audit(problem, limits, candidate.weights, candidate.duals)
-        judged.append((candidate, state))
         for dust in _DUST:
             weights = _at_rest(problem, limits, candidate.weights, state.best, dust)
             snapped = Point(weights, candidate.duals, candidate.rounds)
             judged.append((snapped, audit(problem, limits, weights, candidate.duals)))
-    # of those good enough the last: polished rather than rough, cleaner rather than not
-    return min(reversed(judged), key=lambda pair: max(pair[1].score, _GOOD))
+            if judged[-1][1].score <= _GOOD:
+                return judged[-1]
+        judged.append((candidate, state))
+        if state.score <= _GOOD:
+            return judged[-1]
+    return min(judged, key=lambda pair: pair[1].score)
 
 
 def _at_rest(
@@ -180,9 +184,9 @@ def _usable(problem: Problem, warm: Warm | None) -> Warm | None:
 def _solution(
     problem: Problem, within: Reach, point: Point, state: Audit, solver: str, seconds: float
 ) -> Solution:
-    weights, duals, limits = point.weights, point.duals, within.limits
+    weights, duals, limits, at = point.weights, point.duals, within.limits, state.at
     trades = weights - problem.held
-    level, spent = variance(problem, weights), float(np.abs(trades).sum())
+    level, spent = at.variance, float(np.abs(trades).sum())
     exposed = exposures(problem, weights)
     price = np.abs(duals.group)
     near = np.minimum(np.abs(exposed - limits.group_high), np.abs(exposed - limits.group_low))
@@ -194,11 +198,11 @@ def _solution(
         cash=1.0 - float(weights.sum()),
         status="relaxed" if relaxations else "optimal",
         solver=solver,
-        objective=objective(problem, weights),
+        objective=objective_at(problem, at),
         violation=state.violation,
         gap=state.gap,
         duals=duals,
-        reduced=_reduced(problem, weights, duals),
+        reduced=_reduced(problem, at, duals),
         limits=limits,
         vol=problem.volatility(level),
         turnover=spent,
@@ -218,7 +222,7 @@ def _solution(
     )
 
 
-def _reduced(problem: Problem, weights: Vector, duals: Duals) -> Vector:
+def _reduced(problem: Problem, at: Position, duals: Duals) -> Vector:
     """Gain per unit of weight if a name's own bound moved; 0 inside the bounds or the zone.
 
     Positive: the name would go up if it could. Taken from stationarity, with the subgradient of
@@ -226,7 +230,9 @@ def _reduced(problem: Problem, weights: Vector, duals: Duals) -> Vector:
     """
     pull = problem.mu - duals.budget - duals.group[problem.groups]
     risk = problem.gamma + duals.variance
-    pull = pull - risk * covariance_times(problem, weights) - duals.gross * np.sign(weights)
+    weights = at.weights
+    pull = pull - risk * (at.spread + problem.ridge * problem.active(weights))
+    pull = pull - duals.gross * np.sign(weights)
     trade = weights - problem.held
     pull = pull - 2.0 * problem.lambda2 * trade
     kink = problem.lambda1 + duals.turnover

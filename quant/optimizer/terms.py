@@ -9,6 +9,27 @@ from quant.costs.model import trade_cost
 from quant.optimizer.problem import Problem
 
 
+@dataclass(frozen=True)
+class Position:
+    """Weights with their risk, computed once for all that judge them.
+
+    spread   : (n,) F'F a
+    variance : a'Sigma a over the horizon
+    """
+
+    weights: Vector
+    spread: Vector
+    variance: float
+
+
+def position(problem: Problem, weights: Vector) -> Position:
+    """The weights and their risk."""
+    active = problem.active(weights)
+    exposed = problem.factor @ active
+    level = float(exposed @ exposed + problem.ridge * (active @ active))
+    return Position(weights, problem.factor.T @ exposed, level)
+
+
 def variance(problem: Problem, weights: Vector) -> float:
     """Variance a'Sigma a over the horizon, of the weights or of the active ones."""
     active = problem.active(weights)
@@ -24,18 +45,28 @@ def covariance_times(problem: Problem, weights: Vector) -> Vector:
 
 def objective(problem: Problem, weights: Vector) -> float:
     """Value of mu'w - gamma/2 a'Sigma a - cost: what is maximised, in return over the horizon."""
+    return _value(problem, weights, variance(problem, weights))
+
+
+def objective_at(problem: Problem, at: Position) -> float:
+    """`objective` where the risk is known."""
+    return _value(problem, at.weights, at.variance)
+
+
+def _value(problem: Problem, weights: Vector, level: float) -> float:
     cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
-    risk = 0.5 * problem.gamma * variance(problem, weights)
-    return float(problem.mu @ weights - risk - cost)
+    return float(problem.mu @ weights - 0.5 * problem.gamma * level - cost)
 
 
-def magnitude(problem: Problem, weights: Vector) -> float:
+def magnitude(problem: Problem, weights: Vector, level: float | None = None) -> float:
     """Sum of the sizes of the objective's terms: what a relative gap is relative to.
 
     The objective itself may be 0 by cancellation. At least 1e-6, a hundredth of a basis point.
+
+    level : variance of the weights, where it is known
     """
     cost = trade_cost(weights - problem.held, problem.lambda1, problem.lambda2)
-    risk = 0.5 * problem.gamma * variance(problem, weights)
+    risk = 0.5 * problem.gamma * (variance(problem, weights) if level is None else level)
     return float(max(np.abs(problem.mu) @ np.abs(weights) + risk + cost, 1e-6))
 
 
