@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from quant.optimizer.problem import Problem
+from quant.optimizer.solve import solve
+from quant.optimizer.terms import variance
 from tests.optimizer.problems import random_problem
 
 Twist = Callable[[np.random.Generator, Problem], Problem]
@@ -60,6 +62,125 @@ def _invested(rng, p):
     )
 
 
+def _twins(rng, p):
+    first = np.zeros(p.n, int)
+    return replace(
+        p,
+        mu=p.mu[first],
+        factor=p.factor[:, first],
+        lambda1=p.lambda1[first],
+        lambda2=p.lambda2[first],
+        ridge=0.0,
+    )
+
+
+def _pinned(rng, p):
+    """A third of the boxes has no width: at the weight held, or at another one."""
+    level = np.where(rng.random(p.n) < 0.5, p.held, p.upper / 2)
+    shut = rng.random(p.n) < 1 / 3
+    return replace(
+        p,
+        lower=np.where(shut, level, p.lower),
+        upper=np.where(shut, level, np.maximum(p.upper, p.lower)),
+    )
+
+
+def _fixed_groups(rng, p):
+    level = np.bincount(p.groups, weights=p.held, minlength=p.group_low.size)
+    level *= rng.uniform(0.9, 1.1, level.size)
+    return replace(p, group_low=level, group_high=level.copy())
+
+
+def _outside(rng, p):
+    high = 0.4 * p.held
+    return replace(p, lower=0.2 * high, upper=high, group_high=np.ones_like(p.group_high))
+
+
+def _low_rank(rng, p):
+    free = {"lambda1": 0 * p.lambda1, "lambda2": 0 * p.lambda2, "ridge": 0.0}
+    return replace(p, factor=p.factor[:3], **free)
+
+
+def _barely_tau(rng, p):
+    """Turnover only just enough for a volatility target half of what is held."""
+    calm = replace(p, vol_target=0.5 * p.volatility(variance(p, p.held)), tau=0.0)
+    least = solve(calm, "clarabel").tau_min
+    return calm if np.isnan(least) else replace(calm, tau=least * (1 + 1e-6) + 1e-9)
+
+
+def _barely_volatility(rng, p):
+    """A target just above the least that small trade caps allow."""
+    tied = replace(p, buy_cap=np.full(p.n, 0.01), sell_cap=np.full(p.n, 0.01), tau=np.inf)
+    least = solve(replace(tied, vol_target=1e-6), "clarabel").vol
+    return replace(tied, vol_target=least * (1 + 1e-6) + 1e-9)
+
+
+def _mixed_scales(rng, p):
+    size = 10 ** rng.uniform(-4, 0, p.n)
+    return replace(p, upper=p.upper * size, buy_cap=p.buy_cap * size, lambda2=p.lambda2 / size)
+
+
+def _short_book(rng, p, net=0.0, gross=1.0, **changes):
+    """Long and short, held at `gross` around `net`; the cap on gross is a little lower."""
+    side = np.where(np.arange(p.n) % 2 == 0, 1.0, -1.0)
+    held = side * p.held * (gross / p.held.sum())
+    bound = np.full(p.n, max(0.05, 4.0 * gross / p.n))
+    wide = np.full(p.group_low.size, 0.6 * gross)
+    fields = dict(
+        held=held,
+        lower=-bound,
+        upper=bound,
+        buy_cap=bound,
+        sell_cap=2 * bound,
+        group_low=-wide,
+        group_high=wide,
+        gross=0.9 * gross,
+        cash_low=1.0 - net - 0.1,
+        cash_high=1.0 - net + 0.1,
+        tau=float(rng.uniform(0.3, 1.5)),
+        mu=rng.normal(size=p.n) * 0.01,
+    )
+    return replace(p, **{**fields, **changes})
+
+
+def _neutral(rng, p):
+    return _short_book(rng, p, cash_low=1.0, cash_high=1.0)
+
+
+def _gross_out_of_reach(rng, p):
+    return _short_book(rng, p, gross=0.3, sell_cap=np.full(p.n, 0.01), buy_cap=np.full(p.n, 0.01))
+
+
+def _relative(rng, p, **changes):
+    """Risk from a benchmark, a tracking error of 1 to 5 %, returns without a premium."""
+    weights = rng.dirichlet(np.ones(p.n))
+    fields = dict(
+        benchmark=weights,
+        mu=rng.normal(size=p.n) * 0.005,
+        vol_target=rng.uniform(0.01, 0.05),
+        tau=rng.uniform(0.3, 1.5),
+        upper=np.maximum(2 * weights, 0.02),
+        buy_cap=np.ones(p.n),
+        group_high=np.full(p.group_high.size, 0.7),
+    )
+    return replace(p, **{**fields, **changes})
+
+
+def _relative_held(rng, p):
+    q = _relative(rng, p)
+    return replace(q, held=q.benchmark.copy(), cash_high=0.0, group_high=q.group_high + 1.0)
+
+
+def _relative_out_of_reach(rng, p):
+    tied = np.full(p.n, 0.01)
+    return _relative(rng, p, vol_target=1e-3, buy_cap=tied, sell_cap=tied)
+
+
+def _relative_short(rng, p):
+    q = _short_book(rng, p, net=0.9, gross=1.5)
+    return replace(q, benchmark=rng.dirichlet(np.ones(p.n)), vol_target=0.06)
+
+
 TWISTS: dict[str, Twist] = {
     "plain": lambda rng, p: p,
     "duplicate names": _duplicates,
@@ -94,11 +215,32 @@ TWISTS: dict[str, Twist] = {
     "no caps": lambda rng, p: replace(p, tau=np.inf, vol_target=np.inf),
     "leavers": lambda rng, p: replace(p, upper=np.where(rng.random(p.n) < 0.4, 0.0, p.upper)),
     "all cash": lambda rng, p: replace(p, held=0 * p.held),
+    "equal names": _twins,
+    "boxes of no width": _pinned,
+    "groups at one level": _fixed_groups,
+    "held outside its box": _outside,
+    "three factors": _low_rank,
+    "tau just enough": _barely_tau,
+    "volatility just in reach": _barely_volatility,
+    "mixed scales": _mixed_scales,
+    "gross and net": _short_book,
+    "dollar neutral": _neutral,
+    "gross half": lambda rng, p: replace(_short_book(rng, p), gross=0.5),
+    "gross 1.6, net 1": lambda rng, p: _short_book(rng, p, net=0.95, gross=1.6),
+    "gross out of reach": _gross_out_of_reach,
+    "short, no caps": lambda rng, p: _short_book(rng, p, tau=np.inf, vol_target=np.inf),
+    "gross of zero": lambda rng, p: replace(_short_book(rng, p), gross=0.0),
+    "relative": _relative,
+    "relative, invested": lambda rng, p: _relative(rng, p, cash_high=0.0, upper=np.ones(p.n)),
+    "relative, benchmark held": _relative_held,
+    "relative, out of reach": _relative_out_of_reach,
+    "relative, no caps": lambda rng, p: _relative(rng, p, tau=np.inf, vol_target=np.inf),
+    "relative, long and short": _relative_short,
 }
 
 
-def twisted(kind: str, number: int) -> Problem:
-    """Problem `number` of `kind`: 1 to 80 names, windows longer and shorter than that."""
+def twisted(kind: str, number: int, sizes: tuple[int, ...] = (1, 2, 5, 12, 30, 80)) -> Problem:
+    """Problem `number` of `kind`: names by `sizes`, windows longer and shorter than that."""
     rng = np.random.default_rng([number, list(TWISTS).index(kind)])
-    n, n_obs = int(rng.choice([1, 2, 5, 12, 30, 80])), int(rng.choice([20, 60, 120]))
+    n, n_obs = int(rng.choice(sizes)), int(rng.choice([20, 60, 120]))
     return TWISTS[kind](rng, random_problem(rng, n, n_obs))
