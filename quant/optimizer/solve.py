@@ -17,7 +17,7 @@ from quant.optimizer.point import Point, Warm
 from quant.optimizer.polish import at_end, polish
 from quant.optimizer.problem import Problem
 from quant.optimizer.sifting import sift
-from quant.optimizer.terms import Duals, Limits, Position, exposures, objective_at
+from quant.optimizer.terms import Duals, Limits, Position, exposures, objective_at, variance
 
 _SNAP = 1e-7  # a name this close to its place of rest is put there
 _DUST = (2e-6, 1e-10)  # trades this small are dropped where the certificate allows it
@@ -93,9 +93,18 @@ def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -
         raise ProblemError(f"method {method!r} is unknown; choose one of {sorted(METHODS)}.")
     began = time.perf_counter()
     warm = _usable(problem, warm)
-    within = reach(problem, partial(_weights_of, method))
+    within = reach(problem, partial(optimum, method=method))
     point, state, solver = _certified(problem, within.limits, within.start, method, warm)
     return _solution(problem, within, point, state, solver, time.perf_counter() - began)
+
+
+def optimum(problem: Problem, limits: Limits, start: Vector, method: str = "sifting") -> Vector:
+    """Certified optimal weights within `limits` as they are given, whatever the problem asks.
+
+    start  : (n,) weights within them
+    Raises : SolveError where nothing passes the audit
+    """
+    return _certified(problem, limits, start, method, None)[0].weights
 
 
 def _sifting(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
@@ -140,7 +149,13 @@ def _certified(
     )
 
 
-def _weights_of(method: str, problem: Problem, limits: Limits, start: Vector) -> Vector:
+def _weights_of(
+    method: str, problem: Problem, limits: Limits, start: Vector, enough: float
+) -> Vector:
+    if method == "sifting" and enough > 0:
+        point = sift(problem, limits, start, None, enough)
+        if point is not None and variance(problem, point.weights) <= enough:
+            return point.weights
     return _certified(problem, limits, start, method, None)[0].weights
 
 
