@@ -93,7 +93,7 @@ def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -
         raise ProblemError(f"method {method!r} is unknown; choose one of {sorted(METHODS)}.")
     began = time.perf_counter()
     warm = _usable(problem, warm)
-    within = reach(problem, partial(optimum, method=method))
+    within = reach(problem, partial(_weights_of, method))
     point, state, solver = _certified(problem, within.limits, within.start, method, warm)
     return _solution(problem, within, point, state, solver, time.perf_counter() - began)
 
