@@ -14,7 +14,7 @@ from quant.core.types import Codes, Mask, Matrix, Vector
 from quant.optimizer.interior import Program, minimise
 from quant.optimizer.problem import Problem
 from quant.optimizer.rows import Rows, as_duals, joint_rows
-from quant.optimizer.terms import Duals, Limits, gradient_size, variance
+from quant.optimizer.terms import Duals, Limits, Position
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def columns(base: Vector, moving: Mask, room: Matrix, split: bool) -> Columns:
 
 
 def solve_columns(
-    problem: Problem, limits: Limits, base: Vector, c: Columns
+    problem: Problem, limits: Limits, start: Position, c: Columns
 ) -> tuple[Vector, Duals] | None:
-    """Optimal weights over the columns from `base`, and the prices; None where infeasible."""
-    k = c.index.size
+    """Optimal weights over the columns from `start`, and the prices; None where infeasible."""
+    k, base = c.index.size, start.weights
     rows = joint_rows(problem, limits, base, c.index, c.sign, np.zeros(k), c.cap)
     matrix, bound = [rows.matrix], [rows.bound]
     spent, size = float(np.abs(base - problem.held).sum()), float(np.abs(base).sum())
@@ -72,10 +72,15 @@ def solve_columns(
         matrix.append(c.stretch[None, :])
         bound.append(np.array([limits.gross - size]))
     unit = float(c.cap.max())
-    scale = gradient_size(problem, base, c.index) * unit
-    linear, quadratic, risk, slope = _curves(problem, base, c)
-    spread = 0.5 * unit * unit * float(np.abs(risk).mean()) + 1e-300
-    level = (limits.variance - variance(problem, base)) / 2.0
+    linear, quadratic, risk, slope = _curves(problem, start, c)
+    bend = unit * float(quadratic.diagonal().max())
+    scale = max(float(np.abs(linear).max()), bend, 1e-12) * unit
+    level = (limits.variance - start.variance) / 2.0
+    # moving everything can not reach the cap: no limit
+    most = float(c.cap @ np.sqrt(risk.diagonal())) + np.sqrt(start.variance)
+    level = np.inf if most**2 <= limits.variance else level
+    spread = max(0.5 * unit * unit * float(np.abs(risk).mean()), 1e-300)
+    spread = max(spread, abs(level)) if np.isfinite(level) else spread
     program = Program(
         linear * (unit / scale),
         quadratic * (unit * unit / scale),
@@ -97,17 +102,18 @@ def solve_columns(
                            found.price * scale / spread)  # fmt: skip
 
 
-def _curves(problem: Problem, base: Vector, c: Columns) -> tuple[Vector, Matrix, Matrix, Vector]:
+def _curves(problem: Problem, start: Position, c: Columns) -> tuple[Vector, Matrix, Matrix, Vector]:
     """c, H, G and g of the program, over the columns."""
     i, sign = c.index, c.sign
     factor = problem.factor[:, i] * sign
+    base = start.weights
     active = problem.active(base)
     risk = factor.T @ factor
     own = np.diag(np.full(i.size, 1.0))
     if np.unique(i).size < i.size:  # several columns of one name
         own = (i[:, None] == i) * (sign[:, None] * sign)
     risk += problem.ridge * own
-    slope = factor.T @ (problem.factor @ active) + problem.ridge * sign * active[i]
+    slope = sign * (start.spread[i] + problem.ridge * active[i])
     done = base[i] - problem.held[i]
     linear = sign * (2.0 * problem.lambda2[i] * done - problem.mu[i]) + problem.lambda1[i]
     quadratic = problem.gamma * risk + own * (2.0 * problem.lambda2[i])

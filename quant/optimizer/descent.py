@@ -4,6 +4,8 @@ Everything here only sells or buys towards the limits, names with the largest (s
 risk first; its turnover is an upper bound on the smallest one.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from quant.core.types import Vector
@@ -13,6 +15,9 @@ from quant.optimizer.terms import Limits, covariance_times, exposures, variance
 
 _BATCH = 12  # names sold at a time, between two looks at the marginal risk
 _STEPS = 400
+_SHRINKS = 20
+
+Left = Callable[[Problem, Limits, Vector], float]  # share of a cap that is left
 
 
 def nearby(problem: Problem, limits: Limits) -> Vector:
@@ -23,25 +28,35 @@ def nearby(problem: Problem, limits: Limits) -> Vector:
     """
     weights = np.clip(problem.held, limits.low, limits.high)
     _repair(problem, limits, weights)
-    size = float(np.abs(weights).sum())
-    if size > limits.gross:
-        weights = _shrunk(problem, limits, weights, 0.0 * weights, limits.gross / size)
+    if np.abs(weights).sum() > limits.gross:
+        weights = _shrunk(problem, limits, weights, np.zeros(problem.n), _gross_left)
     if np.isfinite(limits.variance):
         if problem.benchmark is None and not (limits.low < 0).any():
             _sell_risk(problem, limits, weights)
-        elif (level := variance(problem, weights)) > limits.variance:
+        elif variance(problem, weights) > limits.variance:
             rest = weights - problem.active(weights)
-            weights = _shrunk(problem, limits, weights, rest, np.sqrt(limits.variance / level))
+            weights = _shrunk(problem, limits, weights, rest, _risk_left)
     return weights
 
 
-def _shrunk(
-    problem: Problem, limits: Limits, weights: Vector, rest: Vector, share: float
-) -> Vector:
-    """`weights` drawn towards `rest`, where that keeps box, groups and budget; else as they are."""
-    drawn = rest + share * (1 - 1e-9) * (weights - rest)
-    loose = limits.with_(tau=np.inf, variance=np.inf, gross=np.inf)
-    return drawn if violation(problem, loose, drawn) == 0.0 else weights
+def _gross_left(problem: Problem, limits: Limits, weights: Vector) -> float:
+    return limits.gross / max(float(np.abs(weights).sum()), 1e-300)
+
+
+def _risk_left(problem: Problem, limits: Limits, weights: Vector) -> float:
+    return float(np.sqrt(limits.variance / max(variance(problem, weights), 1e-300)))
+
+
+def _shrunk(problem: Problem, limits: Limits, weights: Vector, rest: Vector, left: Left) -> Vector:
+    """`weights` drawn towards `rest` until the cap has room; as they are where that leads out."""
+    drawn = weights
+    for _ in range(_SHRINKS):
+        share = left(problem, limits, drawn)
+        if share >= 1.0:
+            loose = limits.with_(tau=np.inf, variance=np.inf, gross=np.inf)
+            return drawn if violation(problem, loose, drawn) <= 1e-15 else weights
+        drawn = np.clip(rest + 0.999 * share * (drawn - rest), limits.low, limits.high)
+    return weights
 
 
 def _repair(problem: Problem, limits: Limits, weights: Vector) -> None:

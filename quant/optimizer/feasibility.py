@@ -16,7 +16,7 @@ from quant.optimizer.descent import nearby
 from quant.optimizer.problem import Problem
 from quant.optimizer.terms import Limits, exposures, variance
 
-Method = Callable[[Problem, Limits, Vector], Vector]
+Method = Callable[[Problem, Limits, Vector, float], Vector]
 _NEGLIGIBLE = 1e-9  # in weight: smaller contradictions are rounding, moved but not recorded
 # least values are rounded up by one to two steps of this, 0.1 bp of NAV or of annual volatility:
 # the set keeps an interior, and methods that agree to 1e-9 impose the same limit
@@ -55,7 +55,8 @@ class Reach:
 def reach(problem: Problem, method: Method) -> Reach:
     """Move what can not be reached to where it can.
 
-    method : solves a problem within limits from a feasible start; called on hard days only
+    method : solves a problem within limits from a feasible start, or stops at a variance that is
+             low enough; called on hard days only
     """
     relaxed: list[Relaxation] = []
     limits = _groups(problem, _budget(problem, _physical(problem, relaxed), relaxed), relaxed)
@@ -67,7 +68,7 @@ def reach(problem: Problem, method: Method) -> Reach:
     spent = float(np.abs(start - problem.held).sum())
     if spent <= limits.tau:
         return Reach(limits, start, float("nan"), relaxed)
-    start = method(_only_turnover(problem), limits.with_(tau=np.inf), start)
+    start = method(_only_turnover(problem), limits.with_(tau=np.inf), start, 0.0)
     tau_min = float(np.abs(start - problem.held).sum())
     if tau_min > problem.tau:
         why = "volatility" if np.isfinite(limits.variance) else "groups and bounds"
@@ -137,10 +138,12 @@ def _groups(problem: Problem, limits: Limits, relaxed: list[Relaxation]) -> Limi
     if bottom.sum() > limits.total_high:
         share = (limits.total_high - least.sum()) / (bottom.sum() - least.sum())
         low = high = least + share * (bottom - least)
+        low_box = limits.low  # the level says enough
         limits, why = limits.with_(total_high=np.inf), "the budget comes first"
     elif top.sum() < limits.total_low:
         share = (limits.total_low - top.sum()) / (most.sum() - top.sum())
         low = high = top + share * (most - top)
+        high_box = limits.high
         limits, why = limits.with_(total_low=-np.inf), "the budget comes first"
     for g in range(low.size):
         name = f"group {g}"
@@ -163,7 +166,7 @@ def _least_gross(
     # from an empty book, gross is turnover
     empty = replace(_only_turnover(problem), held=np.zeros(problem.n))
     free = limits.with_(tau=np.inf, variance=np.inf, gross=np.inf)
-    least = method(empty, free, start)
+    least = method(empty, free, start, 0.0)
     reached = _rounded_up(float(np.abs(least).sum()))
     if reached <= problem.gross:
         return limits, least
@@ -177,7 +180,9 @@ def _least_variance(
 ) -> tuple[Limits, Vector]:
     zero = np.zeros(problem.n)
     calm = replace(problem, mu=zero, gamma=2.0, lambda1=zero, lambda2=zero)
-    least = method(calm, limits.with_(tau=np.inf, variance=np.inf), start)
+    # a point this calm will do; the least variance is asked for only where it is above
+    enough = max(problem.vol_target - 2 * _GRID, 0.0) ** 2 / problem.horizons_per_year
+    least = method(calm, limits.with_(tau=np.inf, variance=np.inf), start, enough)
     level = variance(problem, least)
     if not np.isfinite(level):
         raise ProblemError(f"{problem.date}: the least variance is {level}; check the covariance.")
@@ -191,7 +196,8 @@ def _least_variance(
 
 
 def _rounded_up(value: float) -> float:
-    return float(np.ceil(value / _GRID) + 1.0) * _GRID
+    # round figures lie on the grid: what is within 1e-3 of a line counts as on it
+    return float(np.ceil(value / _GRID - 1e-3) + 1.0) * _GRID
 
 
 def _only_turnover(problem: Problem) -> Problem:

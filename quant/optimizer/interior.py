@@ -20,7 +20,8 @@ from numba import njit
 from quant.core.types import Matrix, Vector
 
 _STEPS = 60
-_GAP, _PRIMAL, _DUAL = 1e-10, 1e-9, 1e-8  # where it stops; the audit asks what it was worth
+_GAP, _PRIMAL, _DUAL = 1e-10, 1e-9, 1e-8
+_CLOSE = 1e3  # in units of these: near enough to be audited
 _BACK = 0.9995  # share of the way to the boundary
 
 
@@ -55,20 +56,20 @@ class Found:
 
 
 def minimise(p: Program) -> Found | None:
-    """Optimum to about 1e-10, or None where the steps do not arrive (no feasible point)."""
+    """Optimum to about 1e-10, or None where the steps do not arrive (no feasible point).
+
+    Steps that stall within 1e-6 count as arrived: what the point is worth is left to the audit.
+    """
     m = p.bound.size
-    try:
-        x, prices, steps = _minimise(
-            p.linear, p.quadratic, p.upper, p.rows, p.bound, p.n_equal, p.risk, p.slope, p.level
-        )
-    except np.linalg.LinAlgError:
-        return None
+    x, prices, steps = _minimise(
+        p.linear, p.quadratic, p.upper, p.rows, p.bound, p.n_equal, p.risk, p.slope, p.level
+    )
     if steps < 0:
         return None
     return Found(x, prices[:m], float(prices[m]) if np.isfinite(p.level) else 0.0, steps)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level):  # type: ignore[no-untyped-def]
     """x, prices of rows and limit, and the number of steps; -1 where they do not arrive."""
     k, m = linear.size, bound.size
@@ -82,7 +83,10 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
     slack[n_equal:], price[n_equal:] = 1.0, 1.0
     for j in range(n_equal, m):
         slack[j] = max(bound[j] - rows[j] @ x, 1.0)
+    if curved:
+        slack[m] = max(level - 0.5 * (x @ (risk @ x)) - slope @ x, 1.0)
     count = 2 * k + size - n_equal
+    best = (_CLOSE, x, price)
     for step in range(_STEPS):
         above = upper - x
         dual = linear + quadratic @ x - low + high
@@ -97,22 +101,26 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
         dual += jacobian.T @ price
         gap = low @ x + high @ above + price @ slack
         if not np.isfinite(gap):
-            return x, price, -1
-        if (
-            gap <= _GAP * (1.0 + abs(linear @ x))
-            and _largest(miss) <= _PRIMAL
-            and _largest(dual) <= _DUAL
-        ):
+            break
+        off = max(gap / (1.0 + abs(linear @ x)) / _GAP, _largest(miss) / _PRIMAL,
+                  _largest(dual) / _DUAL)  # fmt: skip
+        if off <= 1.0:
             return x, price, step
+        if off < best[0]:
+            best = (off, x, price)
         for i in range(k):
             hessian[i, i] += low[i] / x[i] + high[i] / above[i]
-        lower = np.linalg.cholesky(hessian)
         half = jacobian.T.copy()
+        lower, ok = _cholesky(hessian)
+        if not ok:
+            break
         _forward(lower, half)
         schur = half.T @ half
         for j in range(size):
             schur[j, j] += 1e-14 + (slack[j] / price[j] if j >= n_equal else 0.0)
-        joint = np.linalg.cholesky(schur)
+        joint, ok = _cholesky(schur)
+        if not ok:
+            break
         now = (x, above, low, high, slack, price, n_equal)
         found = (lower, half, joint, jacobian)
         # predictor: straight at complementarity 0
@@ -136,10 +144,11 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
         x = x + a * dx
         low, high = low + a * dl, high + a * dh
         slack, price = slack + a * ds, price + a * dp
-    return x, price, -1
+    off, x, price = best
+    return x, price, _STEPS if off < _CLOSE else -1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _direction(now, found, dual, miss, to_low, to_high, to_slack):  # type: ignore[no-untyped-def]
     """Newton step on the optimality conditions, the complementarities changed by `to_...`."""
     x, above, low, high, slack, price, n_equal = now
@@ -159,7 +168,7 @@ def _direction(now, found, dual, miss, to_low, to_high, to_slack):  # type: igno
     return dx, (to_low - low * dx) / x, (to_high + high * dx) / above, ds, dp
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _reach(now, dx, dl, dh, ds, dp):  # type: ignore[no-untyped-def]
     """Largest step up to 1/0.9995 at which nothing has become negative."""
     x, above, low, high, slack, price, n_equal = now
@@ -171,7 +180,16 @@ def _reach(now, dx, dl, dh, ds, dp):  # type: ignore[no-untyped-def]
     return 1.0 / worst
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
+def _cholesky(matrix):  # type: ignore[no-untyped-def]
+    """Lower factor, and whether there is one."""
+    try:
+        return np.linalg.cholesky(matrix), True
+    except Exception:  # the only kind that compiled code can catch
+        return matrix, False
+
+
+@njit(cache=True, error_model="numpy")
 def _largest(values):  # type: ignore[no-untyped-def]
     most = 0.0
     for value in values:
@@ -179,7 +197,7 @@ def _largest(values):  # type: ignore[no-untyped-def]
     return most
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _forward(lower, right):  # type: ignore[no-untyped-def]
     """Solve  lower X = right  in place, (k, k) and (k, r)."""
     for i in range(lower.shape[0]):
@@ -190,7 +208,7 @@ def _forward(lower, right):  # type: ignore[no-untyped-def]
             right[i, r] /= lower[i, i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _backward(lower, right):  # type: ignore[no-untyped-def]
     """Solve  lower' X = right  in place, (k, k) and (k, r)."""
     for i in range(lower.shape[0] - 1, -1, -1):

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from quant.core.types import Vector
+from quant.core.types import Mask, Vector
 from quant.optimizer.audit import MAX_GAP, Audit, audit, name_gaps
 from quant.optimizer.columns import columns, solve_columns
 from quant.optimizer.point import Point, Warm
 from quant.optimizer.problem import Problem
-from quant.optimizer.terms import Duals, Limits, position
+from quant.optimizer.terms import Duals, Limits, Position, position
 
 _ROUNDS = 30
 _DUST = 1e-13  # a column that can move less than this does not exist
@@ -27,21 +27,28 @@ _DROPS = 2  # rounds after which columns that do not move leave; later they stay
 _IDLE = 1e-8
 
 
-def sift(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> Point | None:
+def sift(
+    problem: Problem, limits: Limits, start: Vector, warm: Warm | None, enough: float = 0.0
+) -> Point | None:
     """Optimum within `limits`, or None where the working set does not reach a certificate.
 
-    start : (n,) feasible weights; the names it moves are in the first working set
-    warm  : prices and number of movers expected, those of the day before
+    start  : (n,) feasible weights; the names it moves are in the first working set
+    warm   : prices and number of movers expected, those of the day before
+    enough : variance at which any point within the limits will do, optimal or not
     """
     base = np.clip(problem.held, limits.low, limits.high)
-    moving = _first(problem, limits, base, start, warm)
-    found = _solve(problem, limits, base, moving)
+    rest = position(problem, base)
+    needed, moving = _first(problem, limits, base, start, warm)
+    found = _solve(problem, limits, rest, moving)
+    if found is None and (needed & ~moving).any():
+        moving |= needed
+        found = _solve(problem, limits, rest, moving)
     for rounds in range(1, _ROUNDS + 1):
         if found is None:
             return None
         weights, duals = found
         state = audit(problem, limits, weights, duals)
-        if abs(state.gap) <= 0.2 * MAX_GAP:
+        if abs(state.gap) <= 0.2 * MAX_GAP or state.at.variance <= enough:
             return Point(weights, duals, rounds)
         more = _violators(base, state, moving)
         if not more.any():
@@ -51,22 +58,27 @@ def sift(problem: Problem, limits: Limits, start: Vector, warm: Warm | None) -> 
             _, wished = name_gaps(problem, limits, state.at, _eager(problem, duals))
             moving &= _directions(base, weights, _IDLE) | _directions(base, wished, _DUST)
         moving |= more
-        found = _solve(problem, limits, base, moving)
+        found = _solve(problem, limits, rest, moving)
         if found is None:  # what left was needed after all
             moving = whole
-            found = _solve(problem, limits, base, moving)
+            found = _solve(problem, limits, rest, moving)
     return None
 
 
 def _first(
     problem: Problem, limits: Limits, base: Vector, start: Vector, warm: Warm | None
-) -> np.ndarray:
-    """(2, n) columns to begin with: buys above, sells below."""
-    moving = _directions(base, start, _DUST)
+) -> tuple[Mask, Mask]:
+    """Columns, (2, n), buys above and sells below: those of a feasible point, and those to try.
+
+    What a feasible point moves is tried only where it is little: mostly the best few dozen names
+    reach the limits too.
+    """
+    needed = _directions(base, start, _DUST)
     guess = Duals.none(problem.group_low.size) if warm is None else warm.duals
     most = _FIRST if warm is None else max(_FIRST, int(_GROWTH * warm.moved))
     gaps, best = name_gaps(problem, limits, position(problem, start), _eager(problem, guess))
-    return moving | (_directions(base, best, 1e-9) & (gaps >= _top(gaps, most)))
+    tried = _directions(base, best, 1e-9) & (gaps >= _top(gaps, most))
+    return needed, tried | needed if needed.sum() <= most else tried
 
 
 def _eager(problem: Problem, duals: Duals) -> Duals:
@@ -75,11 +87,11 @@ def _eager(problem: Problem, duals: Duals) -> Duals:
     return replace(duals, turnover=kink)
 
 
-def _directions(base: Vector, target: Vector, least: float) -> np.ndarray:
+def _directions(base: Vector, target: Vector, least: float) -> Mask:
     return np.vstack([target > base + least, target < base - least])
 
 
-def _violators(base: Vector, state: Audit, moving: np.ndarray) -> np.ndarray:
+def _violators(base: Vector, state: Audit, moving: Mask) -> Mask:
     """Columns that are not in the set and whose name gains by moving, the largest gains first."""
     wish = _directions(base, state.best, _DUST) & ~moving
     gains = np.where(wish.any(axis=0), state.name_gaps, 0.0)
@@ -94,11 +106,12 @@ def _top(values: Vector, count: int) -> float:
 
 
 def _solve(
-    problem: Problem, limits: Limits, base: Vector, moving: np.ndarray
+    problem: Problem, limits: Limits, rest: Position, moving: Mask
 ) -> tuple[Vector, Duals] | None:
+    base = rest.weights
     room = np.vstack([limits.high - base, base - limits.low])
     moving &= room > _DUST
     if not moving.any():
         return base, Duals.none(problem.group_low.size)
     split = bool(np.isfinite(limits.gross))
-    return solve_columns(problem, limits, base, columns(base, moving, room, split))
+    return solve_columns(problem, limits, rest, columns(base, moving, room, split))

@@ -130,7 +130,7 @@ def _certified(
     problem: Problem, limits: Limits, start: Vector, method: str, warm: Warm | None
 ) -> tuple[Point, Audit, str]:
     best: Audit | None = None
-    for name in dict.fromkeys((method, "clarabel")):
+    for name in dict.fromkeys((method, "clarabel", "sifting")):
         point = METHODS[name](problem, limits, start, warm)
         if point is None:
             continue
