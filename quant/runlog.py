@@ -246,7 +246,8 @@ def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
 
 
 # tables small enough to look at inside a tracked run
-SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "universe_counts", "notes")
+SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "bindings",
+         "universe_counts", "notes")  # fmt: skip
 
 
 def finish(

@@ -1,6 +1,5 @@
 """The optimizer as a policy of the day loop: one certified solve at the close of each session."""
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,13 +7,15 @@ import pandas as pd
 
 from quant.backtest.engine import State
 from quant.backtest.market import Charges, MarketArrays
+from quant.backtest.solved import binding_rows, solve_row
 from quant.core.errors import DataError
 from quant.core.panel import Panel
+from quant.core.tables import BINDINGS
 from quant.core.types import Codes, Frame, Mask, Matrix, Vector
 from quant.data.industries import UNKNOWN
 from quant.optimizer.premium import expected_return
 from quant.optimizer.problem import Problem
-from quant.optimizer.solve import Solution, Warm, solve
+from quant.optimizer.solve import Warm, solve
 from quant.risk.covariance import FactorCovariance, ledoit_wolf
 from quant.risk.returns import fill_missing
 
@@ -102,6 +103,7 @@ class Optimized:
     knobs: Knobs
     first: int
     rows: list[dict[str, object]] = field(default_factory=list)
+    bound: list[dict[str, object]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     _warm: Warm | None = None
 
@@ -109,15 +111,20 @@ class Optimized:
         """Target weights at the close of session `t`, or None between rebalances."""
         if (t - self.first) % self.knobs.every:
             return None
-        names = np.flatnonzero(self.signals.member[t] | (state.shares > 0))
+        names = self.names(t, state.shares > 0)
         problem = self.problem(t, state, names)
         solution = solve(problem, self.knobs.method, self._warm)
         self._warm = solution.warm
-        self.rows.append(_row(problem, solution, self.signals.groups))
+        self.rows.append(solve_row(problem, solution, self.signals.groups))
+        self.bound += binding_rows(problem, solution, self.signals.groups)
         self.seconds.append(solution.seconds)
         target = np.zeros(self.market.symbols.size)
         target[names] = np.maximum(solution.weights, 0.0)
         return target
+
+    def names(self, t: int, held: Mask) -> Codes:
+        """Who the problem of session `t` is about: the universe and what is held."""
+        return np.flatnonzero(self.signals.member[t] | held)
 
     def covariance(self, t: int, names: Codes) -> FactorCovariance:
         """Covariance over the horizon of `names`, from the window that ends at the close of t."""
@@ -171,30 +178,6 @@ class Optimized:
         """Table `solves`."""
         return pd.DataFrame(self.rows)
 
-
-def _row(problem: Problem, solution: Solution, groups: np.ndarray) -> dict[str, object]:
-    capped = np.isfinite(solution.limits.variance)
-    reached = problem.volatility(solution.limits.variance) if capped else np.inf
-    return {
-        "date": pd.Timestamp(problem.date),
-        "status": solution.status,
-        "solver": solution.solver,
-        "objective": solution.objective,
-        "violation": solution.violation,
-        "gap": solution.gap,
-        "turnover": solution.turnover,
-        "tau": problem.tau,
-        "tau_eff": solution.tau_eff,
-        "vol": solution.vol,
-        "vol_target": problem.vol_target,
-        "vol_reached": reached,
-        "cash": solution.cash,
-        "vol_binds": solution.vol_binds,
-        "turnover_binds": solution.turnover_binds,
-        "group_binds": bool(np.any(solution.group_binds)),
-        "relaxed": bool(solution.relaxations),
-        "n_names": problem.n,
-        "n_held": int((solution.weights > 0).sum()),
-        "rounds": solution.rounds,
-        "reason": re.sub(r"\bgroup (\d+)", lambda m: f"group {groups[int(m[1])]}", solution.reason),
-    }
+    def bindings(self) -> Frame:
+        """Table `bindings`."""
+        return pd.DataFrame(self.bound, columns=BINDINGS.schema.names)

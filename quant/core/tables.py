@@ -325,8 +325,23 @@ SOLVES = table(
     strings("reason"),
     key=("date",),
 )
+# limits that bind at a rebalance or gave way; limit: as in optimizer.binding, a group by its name;
+# price_bp: bp of NAV over the horizon for one percentage point of the limit more, 0 = does not
+# bind; asked and reached: the limit and what was imposed; names: how many single names the row is
+# of (asked and reached then are the sums of their weights), 0 = a joint limit; cause: why it gave
+# way, "" = it did not
+BINDINGS = table(
+    "bindings",
+    dates("date"),
+    strings("limit", "cause"),
+    doubles("price_bp", "asked", "reached"),
+    flags("binds", "relaxed"),
+    integers("names"),
+    key=("date", "limit", "cause"),
+)
 # the optimizer alone, every wish filled; `decisions` are those of the real book
 IDEAL_SOLVES = replace(SOLVES, name="ideal_solves")
+IDEAL_BINDINGS = replace(BINDINGS, name="ideal_bindings")
 DECISIONS = replace(TARGETS, name="decisions")
 WEIGHTS = table("weights", dates("date"), strings("symbol"), doubles("weight"), key=DAY)
 # shares: raw, signed; price: raw; notional, cost, fee: money; reason: why not filled in full

@@ -26,13 +26,21 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
         "fills": portfolio.fills,
         "decisions": portfolio.targets,
         "solves": policy.table(),
+        "bindings": policy.bindings(),
     }
 
 
 STAGE = Stage(
     "backtest",
     needs=(*book.NEEDS, tables.MEMBERS),
-    makes=(tables.NAV, tables.WEIGHTS, tables.FILLS, tables.DECISIONS, tables.SOLVES),
+    makes=(
+        tables.NAV,
+        tables.WEIGHTS,
+        tables.FILLS,
+        tables.DECISIONS,
+        tables.SOLVES,
+        tables.BINDINGS,
+    ),  # fmt: skip
     settings=book.settings,
     run=run,
     module=__name__,

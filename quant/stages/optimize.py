@@ -19,13 +19,17 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
         charges=policy.charges, capital=s["region"].nav, first=first, last=last,
     )  # fmt: skip
     c.metrics.update(book.solve_metrics(policy, "optimize"))
-    return {"targets": result.targets, "ideal_solves": policy.table()}
+    return {
+        "targets": result.targets,
+        "ideal_solves": policy.table(),
+        "ideal_bindings": policy.bindings(),
+    }
 
 
 STAGE = Stage(
     "optimize",
     needs=book.NEEDS,
-    makes=(tables.TARGETS, tables.IDEAL_SOLVES),
+    makes=(tables.TARGETS, tables.IDEAL_SOLVES, tables.IDEAL_BINDINGS),
     settings=book.settings,
     run=run,
     module=__name__,
