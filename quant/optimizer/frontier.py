@@ -17,11 +17,14 @@ from quant.optimizer.sensitivity import Outcome
 from quant.optimizer.solve import Solution, Warm, solve
 
 _SPAN = 1e-6  # a path shorter than this is one point
+# aversion at which the floor of the certificate, 1e-14, is some 1e-5 of annual volatility: so that
+# a least volatility of zero can be certified too
+_CALM = 2e-3
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """Optima along one limit, ascending.
+    """Optima along one limit, ascending; k at most the points asked for.
 
     limit     : (k,) imposed: annualised volatility, or two-way turnover
     objective, expected, cost : (k,) over the horizon, as in `Outcome`
@@ -61,10 +64,10 @@ def efficient_frontier(
     Where the target binds the slope of the net return in the variance is (gamma + price of the
     variance) / 2; the objective and the net return are concave in the variance.
     """
-    base = replace(problem, tau=solution.limits.tau)
+    base = replace(problem, tau=solution.limits.tau, gross=solution.limits.gross)
     top = solve(replace(base, vol_target=np.inf), method, solution.warm)
     zero = np.zeros(problem.n)
-    calm = replace(base, mu=zero, gamma=2.0, lambda1=zero, lambda2=zero, vol_target=np.inf)
+    calm = replace(base, mu=zero, gamma=_CALM, lambda1=zero, lambda2=zero, vol_target=np.inf)
     least = solve(calm, method).vol
     targets = _steps(least, top.vol, points)
     found = _path(lambda v: replace(base, vol_target=v), targets, top, method)
@@ -83,7 +86,8 @@ def cost_frontier(
     points   : >= 2, closer together where the frontier is steep
     The objective is concave in the limit and its slope is the price of turnover.
     """
-    base = replace(problem, vol_target=problem.volatility(solution.limits.variance))
+    vol = problem.volatility(solution.limits.variance)
+    base = replace(problem, vol_target=vol, gross=solution.limits.gross)
     top = solve(replace(base, tau=np.inf), method, solution.warm)
     zero, one = np.zeros(problem.n), np.ones(problem.n)
     still = replace(base, mu=zero, gamma=0.0, lambda1=one, lambda2=zero, tau=np.inf)
@@ -117,6 +121,9 @@ def _path(
 def _frontier(
     problem: Problem, solution: Solution, limit: Vector, price: Vector, found: list[Solution]
 ) -> Frontier:
+    # levels below what the grid of feasibility can tell apart from the least are one point
+    limit, kept = np.unique(limit, return_index=True)
+    found = [found[i] for i in kept]
     outcomes = [Outcome.of(problem, s) for s in found]
     columns = {
         name: np.array([getattr(outcome, name) for outcome in outcomes])
@@ -126,7 +133,7 @@ def _frontier(
     ratio = np.divide(net, columns["vol"], out=np.full(net.size, np.nan), where=columns["vol"] > 0)
     return Frontier(
         limit=limit,
-        price=price,
+        price=price[kept],
         ratio=ratio,
         today=Outcome.of(problem, solution),
         solutions=tuple(found),
