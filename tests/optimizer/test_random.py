@@ -1,0 +1,89 @@
+"""500 random problems, ordinary, degenerate and nearly infeasible, against Clarabel at 1e-9.
+
+Clarabel solves the whole cone program within the limits in force and is not polished: it oversteps
+limits by up to 1e-9, and near infeasibility a price of 1e4 makes that visible. What it gains that
+way is bounded by price x excess, so that much is allowed on top of 1e-8, and on its side only.
+"""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quant.core.types import Vector
+from quant.optimizer.clarabel import solve_clarabel
+from quant.optimizer.problem import Problem
+from quant.optimizer.solve import Solution, solve
+from quant.optimizer.terms import exposures, magnitude, objective, variance
+from tests.optimizer.twists import TWISTS, twisted
+
+COUNT, QUICK = 500, 44
+SIZES = (5, 12, 30, 80, 150, 300)
+KINDS = list(TWISTS)
+
+
+def random(number: int) -> tuple[str, Problem]:
+    """Problem `number`: all kinds in turn."""
+    kind = KINDS[number % len(KINDS)]
+    return f"{kind} {number}", twisted(kind, 1000 + number // len(KINDS), SIZES)
+
+
+def overstepped(problem: Problem, solution: Solution, weights: Vector) -> float:
+    """Price x excess over the joint limits at `weights`, at the prices of the solution."""
+    limits, prices = solution.limits, solution.duals
+    total, exposed = float(weights.sum()), exposures(problem, weights)
+    worth = max(prices.budget, 0.0) * max(total - limits.total_high, 0.0)
+    worth += max(-prices.budget, 0.0) * max(limits.total_low - total, 0.0)
+    high = np.where(prices.group > 0, exposed - limits.group_high, 0.0)
+    low = np.where(prices.group < 0, limits.group_low - exposed, 0.0)
+    worth += float(np.abs(prices.group) @ np.maximum(np.maximum(high, low), 0.0))
+    spent = float(np.abs(weights - problem.held).sum())
+    worth += prices.turnover * max(spent - limits.tau, 0.0)
+    worth += prices.gross * max(float(np.abs(weights).sum()) - limits.gross, 0.0)
+    return worth + 0.5 * prices.variance * max(variance(problem, weights) - limits.variance, 0.0)
+
+
+def faults(problem: Problem) -> list[str]:
+    """What is wrong with the default method's answer; empty where all is well."""
+    try:
+        solution = solve(problem)
+    except Exception as error:
+        return [repr(error)]
+    found = []
+    if solution.solver != "sifting":
+        found.append(f"fell back to {solution.solver}")
+    if solution.violation > 1e-6 or not abs(solution.gap) <= 1e-8:
+        found.append(f"violation {solution.violation:.1e}, gap {solution.gap:.1e}")
+    peer = solve_clarabel(problem, solution.limits, 1e-9)
+    if peer is None:
+        return [*found, "Clarabel found no point in the limits"]
+    allowed = 1e-8 * magnitude(problem, solution.weights)
+    lead = objective(problem, peer.weights) - solution.objective
+    if not -allowed <= lead <= allowed + overstepped(problem, solution, peer.weights):
+        found.append(f"Clarabel's objective is {lead / allowed:+.1f} times what is allowed")
+    return found
+
+
+def check(numbers: range) -> None:
+    seen = {name: faults(problem) for name, problem in map(random, numbers)}
+    assert {name: found for name, found in seen.items() if found} == {}
+
+
+def test_one_problem_of_every_kind():
+    check(range(QUICK))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(QUICK, COUNT, 57))
+def test_five_hundred_problems(first):
+    check(range(first, min(first + 57, COUNT)))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_difference_of_3e_8_would_be_seen(monkeypatch, side):
+    _, problem = random(KINDS.index("no caps"))
+    good = solve(problem)
+    moved = good.objective + side * 3e-8 * magnitude(problem, good.weights)
+    monkeypatch.setattr(sys.modules[__name__], "solve", lambda _: replace(good, objective=moved))
+    assert len(faults(problem)) == 1
