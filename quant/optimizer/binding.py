@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant.core.types import Mask, Vector
+from quant.core.types import Vector
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution
 from quant.optimizer.terms import exposures
 
-PER_POINT = 100.0  # objective per unit of a limit -> bp of NAV per percentage point of it
+BP = 1e4
+PER_POINT = 0.01 * BP  # objective per unit of a limit -> bp of NAV per percentage point of it
 JOINT = -1  # `which` of a limit on the whole book
 _AT_END = 1e-6  # in weight
 _PRICED = 1e-6  # of the mean size of returns and costs: a smaller price is rounding
@@ -127,10 +128,9 @@ def gave_way(problem: Problem, solution: Solution) -> list[GaveWay]:
     return joints + names
 
 
-def sellable(problem: Problem) -> tuple[Vector, Vector, Mask]:
-    """(n,) lowest and highest weight by trade caps alone, and who can be traded neither way."""
-    locked = (problem.buy_cap == 0) & (problem.sell_cap == 0)
-    return problem.held - problem.sell_cap, problem.held + problem.buy_cap, locked
+def tradable(problem: Problem) -> tuple[Vector, Vector]:
+    """(n,) lowest and highest weight by trade caps alone."""
+    return problem.held - problem.sell_cap, problem.held + problem.buy_cap
 
 
 def _least(problem: Problem) -> float:
@@ -148,8 +148,8 @@ def _cash(problem: Problem, solution: Solution) -> list[Binding]:
 
 
 def _kind(problem: Problem, solution: Solution, i: int, up: bool) -> str:
-    lowest, highest, locked = sellable(problem)
-    if locked[i]:
+    lowest, highest = tradable(problem)
+    if problem.buy_cap[i] == 0 and problem.sell_cap[i] == 0:
         return LOCKED
     if up:
         if problem.upper[i] <= solution.limits.high[i] + _AT_END:
