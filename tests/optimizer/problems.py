@@ -55,7 +55,7 @@ def simulated_returns(rng: np.random.Generator, n: int, n_obs: int, groups: Code
 
 @dataclass(frozen=True)
 class Rules:
-    """The canonical numbers of a daily rebalance."""
+    """The canonical numbers of a daily rebalance; long/short once `short` is above 0."""
 
     names: int = 800
     window: int = 252
@@ -69,6 +69,8 @@ class Rules:
     adv_cap: float = 0.05
     periods: int = 243
     information: float = 0.03
+    short: float = 0.0
+    gross: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def days(market: Market, first: int, count: int, rules: Rules) -> Iterator["Day"
         filled = now
         if (t - first) % 21 == 0:
             members = _members(market, t, rules)
-        names = np.union1d(members, np.flatnonzero(held > 1e-9))
+        names = np.union1d(members, np.flatnonzero(np.abs(held) > 1e-9))
         day = Day(_problem(market, t, names, members, held, rules))
         yield day
         weights = np.zeros(held.size)
@@ -155,16 +157,18 @@ def _problem(
         gamma=rules.gamma,
         lambda1=np.full(n, 5e-4),
         lambda2=np.full(n, 1e-5),
-        lower=np.zeros(n),
+        lower=np.where(inside, -rules.short, 0.0),
         upper=np.where(inside, rules.bound, 0.0),
         buy_cap=cap,
         sell_cap=cap,
         groups=groups,
-        group_low=np.zeros(n_groups),
+        group_low=np.full(n_groups, -rules.group_cap if rules.short else 0.0),
         group_high=np.full(n_groups, rules.group_cap),
         tau=rules.tau,
         vol_target=rules.vol_target,
         horizons_per_year=rules.periods / rules.horizon,
+        cash_high=1.0 if rules.short else np.inf,
+        gross=rules.gross,
         symbols=names,
     )
 
