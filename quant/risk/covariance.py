@@ -64,6 +64,10 @@ def ledoit_wolf(returns: Matrix) -> FactorCovariance:
     Raises  : DataError for fewer than 2 rows or values that are not finite
     Source  : Ledoit & Wolf (2004), J. Multivariate Analysis 88, 365-411, with the sums over
               n_assets x n_assets entries taken from the n_obs x n_obs Gram matrix
+
+    From scratch each day, about 1 ms for 252 x 800: the Gram matrix could be carried from window to
+    window, but the holes of a window are at means that move with it, and correcting for them takes
+    as long as the product that is saved.
     """
     returns = np.asarray(returns, dtype=np.float64)
     if returns.ndim != 2 or returns.shape[0] < 2 or returns.shape[1] < 1:
@@ -80,7 +84,8 @@ def ledoit_wolf(returns: Matrix) -> FactorCovariance:
     centred = returns - returns.mean(axis=0)
     gram = centred @ centred.T
     share, mean_variance = _shrinkage(gram, n_assets)
-    return FactorCovariance(centred * np.sqrt((1.0 - share) / n_obs), share * mean_variance, share)
+    centred *= np.sqrt((1.0 - share) / n_obs)
+    return FactorCovariance(centred, share * mean_variance, share)
 
 
 def _shrinkage(gram: Matrix, n_assets: int) -> tuple[float, float]:

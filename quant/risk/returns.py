@@ -3,7 +3,7 @@
 import numpy as np
 
 from quant.core.errors import DataError
-from quant.core.types import Codes, Matrix
+from quant.core.types import Codes, Mask, Matrix
 
 
 def fill_missing(returns: Matrix, groups: Codes, enough: float = 0.6) -> Matrix:
@@ -32,24 +32,30 @@ def fill_missing(returns: Matrix, groups: Codes, enough: float = 0.6) -> Matrix:
         raise DataError(
             f"row {day} of the return window has no return at all; use sessions with data."
         )
+    holes = ~seen
+    filled = np.where(seen, returns, 0.0)
     count = seen.sum(axis=0)
-    values = np.where(seen, returns, 0.0)
-    mean = values.sum(axis=0) / np.maximum(count, 1)
-    filled = np.where(seen, returns - mean, 0.0)
     thin = count < enough * returns.shape[0]
-    if thin.any():
-        proxy = _group_returns(values, seen, groups)[:, groups[thin]]
-        mixed = np.where(seen[:, thin], returns[:, thin], proxy)
-        filled[:, thin] = mixed - mixed.mean(axis=0)
+    young = _mixed(filled, seen, groups, thin) if thin.any() else None
+    filled -= filled.sum(axis=0) / np.maximum(count, 1)
+    filled[holes] = 0.0
+    if young is not None:
+        filled[:, thin] = young - young.mean(axis=0)
     return filled
 
 
-def _group_returns(values: Matrix, seen: np.ndarray, groups: Codes) -> Matrix:
-    """(n_obs, n_groups) mean return of the names that traded, the market's where none did."""
-    n_groups = int(groups.max()) + 1
-    member = np.zeros((groups.size, n_groups))
-    member[np.arange(groups.size), groups] = 1.0
-    traded = seen.astype(float) @ member
-    market = values.sum(axis=1) / seen.sum(axis=1)
-    means = (values @ member) / np.maximum(traded, 1.0)
-    return np.where(traded > 0, means, market[:, None])
+def _mixed(values: Matrix, seen: Mask, groups: Codes, thin: Mask) -> Matrix:
+    """(n_obs, n_thin) own returns where there are any, else the group's, else the market's.
+
+    values : (n_obs, n_assets), 0 where not seen
+    """
+    codes, which = np.unique(groups[thin], return_inverse=True)
+    near = np.isin(groups, codes)
+    member = (groups[near, None] == codes).astype(float)
+    traded = seen[:, near].astype(float) @ member
+    proxy = (values[:, near] @ member) / np.maximum(traded, 1.0)
+    silent = (traded == 0).any(axis=1)
+    if silent.any():
+        market = values[silent].sum(axis=1) / seen[silent].sum(axis=1)
+        proxy[silent] = np.where(traded[silent] > 0, proxy[silent], market[:, None])
+    return np.where(seen[:, thin], values[:, thin], proxy[:, which])
