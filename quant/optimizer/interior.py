@@ -23,6 +23,7 @@ _STEPS = 60
 _GAP, _PRIMAL, _DUAL = 1e-10, 1e-9, 1e-8
 _CLOSE = 1e3  # in units of these: near enough to be audited
 _BACK = 0.9995  # share of the way to the boundary
+_SHORT = 0.2  # a step below this got nowhere
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,29 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
         a = _reach(now, dx, dl, dh, ds, dp)
         after = (low + a * dl) @ (x + a * dx) + (high + a * dh) @ (above - a * dx)
         after += (price + a * dp) @ (slack + a * ds)
-        aim = (max(after, 0.0) / gap) ** 3 * gap / count
+        mean = gap / count
+        aim = (max(after, 0.0) / gap) ** 3 * mean
         # corrector: to the centre, with what the predictor left out at second order
+        miss2, dual2 = miss.copy(), dual
         if curved:
             bent = risk @ dx
-            miss[m] += 0.5 * a * a * (dx @ bent)
-            dual += a * a * dp[m] * bent
+            miss2[m] += 0.5 * a * a * (dx @ bent)
+            dual2 = dual + a * a * dp[m] * bent
         dx, dl, dh, ds, dp = _direction(
-            now, found, dual, miss,
+            now, found, dual2, miss2,
             aim - low * x - dl * dx, aim - high * above + dh * dx, aim - price * slack - dp * ds,
         )  # fmt: skip
-        a = min(1.0, _BACK * _reach(now, dx, dl, dh, ds, dp))
+        a = _reach(now, dx, dl, dh, ds, dp)
+        # where that gets nowhere: part of the way to the centre, first order alone
+        for share in (0.3, 1.0):
+            if a >= _SHORT:
+                break
+            aim = share * mean
+            dx, dl, dh, ds, dp = _direction(
+                now, found, dual, miss, aim - low * x, aim - high * above, aim - price * slack
+            )
+            a = _reach(now, dx, dl, dh, ds, dp)
+        a = min(1.0, _BACK * a)
         x = x + a * dx
         low, high = low + a * dl, high + a * dh
         slack, price = slack + a * ds, price + a * dp
