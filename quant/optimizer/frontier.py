@@ -19,7 +19,7 @@ from quant.optimizer.solve import Solution, Warm, solve
 _SPAN = 1e-6  # a path shorter than this is one point
 # aversion at which the floor of the certificate, 1e-14, is some 1e-5 of annual volatility: so that
 # a least volatility of zero can be certified too
-_CALM = 2e-3
+_CALM = 1e-3
 
 
 @dataclass(frozen=True)
