@@ -1,4 +1,4 @@
-"""From stored results to the pages people open: the report of a run, and the page of its audit."""
+"""From stored results to the pages people open: the report, an explained session, the audit."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,9 +47,15 @@ def audited(config: Config, known: Facts, outcome: Outcome) -> str:
     return audit.render(page)
 
 
+def explained(config: Config, known: Facts, outcome: Outcome) -> str:
+    """The page of one session as stage explain rendered it."""
+    return outcome.result.path("explain.html").read_text()
+
+
 # stage -> first word of the page's file name, and how the page is made
 PAGES: dict[str, tuple[str, Callable[[Config, Facts, Outcome], str]]] = {
     "report": ("report", report),
+    "explain": ("explain", explained),
     "audit": ("audit", audited),
 }
 

@@ -491,6 +491,7 @@ class Config:
     """Everything that one run is made from."""
 
     stage: str = "e2e"
+    date: str | None = None  # stage=explain: the session that is explained
     seed: int = 42
     sprint: str = "s0"
     region: Region = field(default_factory=Region)
@@ -511,6 +512,12 @@ class Config:
 
     def __post_init__(self) -> None:
         require("seed", self.seed, 0, 2**32 - 1, "a whole number")
+        self.date = iso_date("date", self.date)
+        if (self.stage == "explain") != (self.date is not None):
+            raise ConfigError(
+                f"stage={self.stage} date={self.date}: a date belongs to stage=explain, and "
+                "stage=explain to a date; give both, for example stage=explain date=2015-07-08."
+            )
         vendor = {"yfinance": "us", "tushare": "cn"}.get(self.data.provider, self.region.name)
         if vendor != self.region.name:
             raise ConfigError(

@@ -139,6 +139,11 @@ class Optimized:
         filled = fill_missing(window, self.signals.group[t, names], k.coverage)
         return ledoit_wolf(filled).scaled(k.horizon)
 
+    def alpha(self, t: int, names: Codes) -> Vector:
+        """Expected residual return of `names` over the horizon; 0 for those that have none."""
+        s = self.signals
+        return np.nan_to_num(s.alpha[t, names], nan=0.0) * s.member[t, names]
+
     def problem(self, t: int, state: State, names: Codes) -> Problem:
         """The canonical problem of readings 13 for the close of session `t`."""
         k, s, m = self.knobs, self.signals, self.market
@@ -146,8 +151,8 @@ class Optimized:
         if not member.any():
             raise DataError(f"{m.dates[t]}: the universe is empty; check its rules and the data.")
         covariance = self.covariance(t, names)
-        alpha = np.nan_to_num(s.alpha[t, names], nan=0.0) * member
-        mu = expected_return(covariance, member / member.sum(), k.gamma_ref, alpha)
+        weights = member / member.sum()
+        mu = expected_return(covariance, weights, k.gamma_ref, self.alpha(t, names))
         fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
         # what did not trade today is taken as suspended tomorrow
         cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from quant.settings import Audit, Config
 
 HOW = {"cut": audit.forget, "garbled": audit.garble}
-# the page of the run is drawn from tables that are compared; the audit does not audit itself
-NOT_REPLAYED = ("report", "audit")
+# pages are drawn from tables that are compared; the audit does not audit itself
+NOT_REPLAYED = ("report", "explain", "audit")
 REPLAYED = [
     import_module(f"quant.stages.{name}").STAGE for name in CATALOGUE if name not in NOT_REPLAYED
 ]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def left_out(provider: str) -> tuple[str, ...]:
     """What is not replayed on data of `provider`, and why; sentences."""
     said = [
-        "Stage report draws tables that are compared here; stage audit does not audit itself.",
+        "Stages report and explain draw tables that are compared here; stage audit does not audit "
+        "itself.",
         "Tables quality and notes judge the data with hindsight; no stage reads them but report.",
         "Statistics of the whole window are made again from what was known at each date, in the "
         "run and in its replay alike: a formula that peeks within them would not show.",
