@@ -79,8 +79,9 @@ def solve_columns(
     # moving everything can not reach the cap: no limit
     most = float(c.cap @ np.sqrt(risk.diagonal())) + np.sqrt(start.variance)
     level = np.inf if most**2 <= limits.variance else level
-    spread = max(0.5 * unit * unit * float(np.abs(risk).mean()), 1e-300)
-    spread = max(spread, abs(level)) if np.isfinite(level) else spread
+    spread = 1.0
+    if np.isfinite(level):
+        spread = max(0.5 * unit * unit * float(np.abs(risk).mean()), abs(level), 1e-30)
     program = Program(
         linear * (unit / scale),
         quadratic * (unit * unit / scale),

@@ -135,12 +135,12 @@ def _groups(problem: Problem, limits: Limits, relaxed: list[Relaxation]) -> Limi
     why = "trade caps and bounds come first"
     # together they must leave room for the budget: back in proportion
     bottom, top = np.maximum(low, least), np.minimum(high, most)
-    if bottom.sum() > limits.total_high:
+    if bottom.sum() > limits.total_high + _NEGLIGIBLE:
         share = (limits.total_high - least.sum()) / (bottom.sum() - least.sum())
         low = high = least + share * (bottom - least)
         low_box = limits.low  # the level says enough
         limits, why = limits.with_(total_high=np.inf), "the budget comes first"
-    elif top.sum() < limits.total_low:
+    elif top.sum() < limits.total_low - _NEGLIGIBLE:
         share = (limits.total_low - top.sum()) / (most.sum() - top.sum())
         low = high = top + share * (most - top)
         high_box = limits.high
@@ -201,5 +201,6 @@ def _rounded_up(value: float) -> float:
 
 
 def _only_turnover(problem: Problem) -> Problem:
-    one, zero = np.ones(problem.n), np.zeros(problem.n)
+    # as small as real costs are, so that a least turnover of zero can be certified too
+    one, zero = np.full(problem.n, 1e-3), np.zeros(problem.n)
     return replace(problem, mu=zero, gamma=0.0, lambda1=one, lambda2=zero)

@@ -9,6 +9,10 @@ from quant.core.errors import ProblemError
 from quant.core.types import Codes, Matrix, Vector
 
 
+_LARGEST = 1e9  # what is above is a wrong unit, and would drown the rest in rounding
+_LEAST_TARGET, _ANY_VOLATILITY = 1e-6, 1e3  # annualised; above the second nothing is capped
+
+
 @dataclass(frozen=True)
 class Problem:
     """What the optimizer needs for one date, and nothing else.
@@ -76,7 +80,9 @@ class Problem:
 
     @property
     def variance_cap(self) -> float:
-        """Largest w'Sigma w over the horizon that meets the volatility target."""
+        """Largest a'Sigma a over the horizon that meets the volatility target."""
+        if self.vol_target > _ANY_VOLATILITY:
+            return np.inf
         return self.vol_target**2 / self.horizons_per_year
 
     @cached_property
@@ -118,9 +124,13 @@ class Problem:
             "mu", "factor", "held", "lower", "upper", "lambda1", "lambda2", "benchmark"
         ):  # fmt: skip
             value = getattr(self, name)
-            if value is not None and not np.isfinite(value).all():
-                where = np.argwhere(~np.isfinite(value))[0]
-                self._refuse(f"{name} is {value[tuple(where)]} at {self._at(where[-1])}")
+            # one look at the largest size, in which NaN shows too
+            if value is not None and value.size and not max(value.max(), -value.min()) <= _LARGEST:
+                where = np.argwhere(~(np.abs(value) <= _LARGEST))[0]
+                self._refuse(
+                    f"{name} is {value[tuple(where)]:.3g} at {self._at(where[-1])} and must be a "
+                    "number within 1e9"
+                )
         for name in ("lambda1", "lambda2", "buy_cap", "sell_cap"):
             value = getattr(self, name)
             if not (value >= 0).all():
@@ -139,14 +149,16 @@ class Problem:
             value = getattr(self, name)
             if not value >= 0:
                 self._refuse(f"{name} is {value} and must be >= 0")
-        if not (np.isfinite(self.gamma) and np.isfinite(self.ridge)):
-            self._refuse(f"gamma {self.gamma} and ridge {self.ridge} must be finite")
-        if not (self.vol_target > 0 and np.isfinite(self.horizons_per_year)):
-            self._refuse(f"vol_target is {self.vol_target} and must be > 0")
-        if not self.horizons_per_year > 0:
-            self._refuse(f"horizons_per_year is {self.horizons_per_year} and must be > 0")
-        if not self.cash_low <= self.cash_high:
-            self._refuse(f"cash_low {self.cash_low} is above cash_high {self.cash_high}")
+        if not max(self.gamma, self.ridge) <= _LARGEST:
+            self._refuse(f"gamma {self.gamma} and ridge {self.ridge} must be at most 1e9")
+        if not self.vol_target >= _LEAST_TARGET:
+            self._refuse(f"vol_target is {self.vol_target} and must be at least 1e-6 a year")
+        if not 1e-3 <= self.horizons_per_year <= 1e6:
+            self._refuse(
+                f"horizons_per_year is {self.horizons_per_year} and must be in [1e-3, 1e6]"
+            )
+        if not (self.cash_low <= self.cash_high and self.cash_low < np.inf > -self.cash_high):
+            self._refuse(f"cash must lie in [{self.cash_low}, {self.cash_high}], which is empty")
 
     def _at(self, i: int) -> str:
         return f"{self.names[i]} (asset {i})" if self.names.size > i else f"asset {i}"
