@@ -8,7 +8,6 @@ import numpy as np
 from quant.core.errors import ProblemError
 from quant.core.types import Codes, Matrix, Vector
 
-
 _LARGEST = 1e9  # what is above is a wrong unit, and would drown the rest in rounding
 _LEAST_TARGET, _ANY_VOLATILITY = 1e-6, 1e3  # annualised; above the second nothing is capped
 
