@@ -1,4 +1,7 @@
-"""Published answers: no-trade zones of one and two assets, and random problems."""
+"""Published answers: no-trade zones of one and two assets, and random problems.
+
+The answers are kept beside the tests; where the shared folder is there, its own files are read too.
+"""
 
 import json
 from pathlib import Path
@@ -109,7 +112,87 @@ def test_small_random_problems(method, row):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_random_problems_of_the_reference(method):
-    case = json.loads(need("cases/08_qp_random_dev.json").read_text())
-    solutions = case["expected"]["solutions"]
-    for p, expected in zip(case["inputs"]["problems"], solutions, strict=True):
+    told = case("08_qp_random_dev")
+    solutions = told["expected"]["solutions"]
+    for p, expected in zip(told["inputs"]["problems"], solutions, strict=True):
         check(p, expected, method)
+
+
+def case(name: str) -> dict:
+    return json.loads(need(f"cases/{name}.json").read_text())
+
+
+def test_every_case_of_this_topic_is_read_here():
+    source = Path(__file__).read_text()
+    names = sorted(path.stem for path in need("cases").glob("08_*.json"))
+    assert len(names) >= 4
+    assert [name for name in names if f'case("{name}")' not in source] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_case_of_one_asset(method):
+    told = case("08_qp_one_asset")
+    expected = told["expected"]
+    for c, w, zone in zip(
+        told["inputs"]["cases"], expected["w"], expected["no_trade_interval"], strict=True
+    ):
+        rest = (c["mu"], c["var"], c["l1"], c["l2"], c["gamma"])
+
+        def trade(held, rest=rest):
+            mu, variance, l1, l2, gamma = rest
+            return solve(unconstrained(mu, variance, held, l1, l2, gamma), method).trades[0]
+
+        assert c["w0"] + trade(c["w0"]) == pytest.approx(w, abs=told["tolerance"]["abs"])
+        # inside the zone nothing trades, exactly; outside the trade goes towards it
+        width = zone[1] - zone[0]
+        assert trade(zone[0] + 0.05 * width) == trade(zone[1] - 0.05 * width) == 0.0
+        assert trade(zone[0] - 0.1 * width) > 0.0 > trade(zone[1] + 0.1 * width)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_case_of_two_assets(method):
+    told = case("08_qp_two_asset")
+    c, expected = told["inputs"], told["expected"]
+
+    def at(held, l1):
+        return solve(unconstrained(c["mu"], c["Sigma"], held, l1, c["l2"], c["gamma"]), method)
+
+    for held, w in zip(c["w0"], expected["w"], strict=True):
+        np.testing.assert_allclose(at(held, c["l1"]).weights, w, atol=told["tolerance"]["abs"])
+    free = at([0.0, 0.0], [0.0, 0.0]).weights
+    np.testing.assert_allclose(free, expected["frictionless"], atol=1e-8)
+    # far out along each diagonal, the answer is a corner of the parallelogram
+    corners = expected["no_trade_corners_signs_pp_pm_mm_mp"]
+    for (up, right), corner in zip([(1, 1), (1, -1), (-1, -1), (-1, 1)], corners, strict=True):
+        far = [corner[0] - 0.2 * up, corner[1] - 0.2 * right]
+        np.testing.assert_allclose(at(far, c["l1"]).weights, corner, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_case_of_doubled_costs(method):
+    """Doubling lambda1 halves the trade of one asset only where |gradient| = 3 lambda1."""
+    told = case("08_spec_double_lambda_claims")["expected"]
+    variance, gamma, l1 = 0.04, 5.0, 1e-3
+
+    def trade(mu, l1, l2=0.0):
+        return solve(unconstrained(mu, variance, 0.0, l1, l2, gamma), method).trades[0]
+
+    for row in told["l1_ratio_examples"]:
+        slope = row["G_over_l1"] * l1
+        ratio = trade(slope, 2 * l1) / trade(slope, l1)
+        assert ratio == pytest.approx(row["ratio"], abs=1e-8)
+    # from cash the risk taken is (dw)^2 var: halved at one lambda2, quartered where it dominates
+    half = gamma * variance * 0.3535533906
+    assert (trade(0.05, 0.0, 2 * half) / trade(0.05, 0.0, half)) ** 2 == pytest.approx(
+        0.5, rel=1e-8
+    )
+    large = 1e4 * gamma * variance
+    ratio = (trade(50.0, 0.0, 2 * large) / trade(50.0, 0.0, large)) ** 2
+    assert ratio == pytest.approx(0.25, rel=1e-3)
+    # never more with either cost, and less outside the zone
+    for changes in (
+        [(cost, 0.0) for cost in (0, 1e-3, 1e-2, 1)],
+        [(l1, cost) for cost in (0, 1e-2, 1)],
+    ):
+        trades = [trade(0.05, *costs) for costs in changes]
+        assert (np.diff(trades) <= 0.0).all() and trades[0] > trades[-1]
