@@ -286,7 +286,12 @@ class Optimizer:
     vol_target: VolTarget = field(default_factory=VolTarget)
     name_max: float = 0.02  # weight
     group_max: float = 0.25  # exposure of one sector (US) or industry (CN), fraction of NAV
+    group_min: float = 0.0  # least exposure of every sector or industry
     adv_cap: float = 0.05  # trade a name and day, fraction of its ADV
+    cash_max: float = 1.0  # largest share of cash
+    relative: bool = False  # risk is of the weights less the equal-weight universe
+    tracking_error: float = 0.05  # annualised; the volatility cap where relative
+    cap_short: float = 0.0  # weight short a name; the book of this release holds none
     rebalance_every: int = 1  # sessions
 
     def __post_init__(self) -> None:
@@ -294,6 +299,15 @@ class Optimizer:
         require("optimizer.gamma", self.gamma, 1e-3, 1e4, "risk aversion, unitless")
         require("optimizer.name_max", self.name_max, 0, 1, "fraction of NAV")
         require("optimizer.group_max", self.group_max, 0, 1, "fraction of NAV")
+        require("optimizer.group_min", self.group_min, 0, self.group_max, "fraction of NAV")
+        require("optimizer.cash_max", self.cash_max, 0, 1, "fraction of NAV")
+        require("optimizer.tracking_error", self.tracking_error, 0.001, 2.0, "decimal a year")
+        if self.cap_short != 0:
+            raise ConfigError(
+                f"optimizer.cap_short={self.cap_short}: the optimizer solves long/short problems "
+                "(quant.optimizer: lower < 0, gross), but the book has no borrowing, its fees or "
+                "recalls, so that its returns would be too good; use optimizer.cap_short=0."
+            )
         require("optimizer.adv_cap", self.adv_cap, 0, 10, "fraction of ADV")
         require("optimizer.rebalance_every", self.rebalance_every, 1, 252, "sessions")
 

@@ -28,12 +28,14 @@ class Knobs:
 
     gamma, gamma_ref : risk aversion, of the objective and of the premium
     tau              : two-way turnover a rebalance, fraction of NAV
-    vol_target       : annualised
+    vol_target       : annualised; of the weights less the benchmark's where `relative`
     name_max         : weight; group_max : exposure of one group; fractions of NAV
     adv_cap          : trade a name and day, fraction of its ADV
     horizon          : sessions of alpha and covariance; periods : sessions a year
     window, coverage : sessions of the covariance; share of them a name must have traded
     every            : sessions between rebalances
+    group_min        : least exposure of a group; cash_max : largest share of cash
+    relative         : the benchmark (equal weights of the universe) is what risk is measured from
     """
 
     gamma: float
@@ -49,6 +51,9 @@ class Knobs:
     coverage: float
     every: int = 1
     method: str = "sifting"
+    group_min: float = 0.0
+    cash_max: float = 1.0
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,10 @@ class Optimized:
             raise DataError(f"{m.dates[t]}: the universe is empty; check its rules and the data.")
         covariance = self.covariance(t, names)
         weights = member / member.sum()
-        mu = expected_return(covariance, weights, k.gamma_ref, self.alpha(t, names))
+        # measured from the benchmark, the benchmark needs no premium to be the answer
+        premium = 0.0 if k.relative else k.gamma_ref
+        mu = expected_return(covariance, weights, premium, self.alpha(t, names))
+        no_group = np.isin(s.groups, NO_INDUSTRY)
         fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
         # what did not trade today is taken as suspended tomorrow
         cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)
@@ -170,12 +178,14 @@ class Optimized:
             buy_cap=cap,
             sell_cap=cap,
             groups=s.group[t, names],
-            group_low=np.zeros(s.groups.size),
             # names without a known industry are no industry of their own
-            group_high=np.where(np.isin(s.groups, NO_INDUSTRY), 1.0, k.group_max),
+            group_low=np.where(no_group, 0.0, k.group_min),
+            group_high=np.where(no_group, 1.0, k.group_max),
             tau=k.tau,
             vol_target=k.vol_target,
             horizons_per_year=k.periods / k.horizon,
+            cash_high=k.cash_max,
+            benchmark=weights if k.relative else None,
             symbols=m.symbols[names],
         )
 

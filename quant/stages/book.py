@@ -45,7 +45,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         gamma=o.gamma,
         gamma_ref=o.gamma if o.gamma_ref is None else o.gamma_ref,
         tau=o.turnover.tau,
-        vol_target=o.vol_target.base,
+        vol_target=o.tracking_error if o.relative else o.vol_target.base,
         name_max=o.name_max,
         group_max=o.group_max,
         adv_cap=o.adv_cap,
@@ -55,6 +55,9 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         coverage=r.min_coverage,
         every=o.rebalance_every,
         method=o.method,
+        group_min=o.group_min,
+        cash_max=o.cash_max,
+        relative=o.relative,
     )
 
 

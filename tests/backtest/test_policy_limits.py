@@ -1,5 +1,7 @@
 """What the policy asks of the optimizer where the data is thin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +12,7 @@ from quant.core.panel import Panel
 from quant.core.seeds import generator
 from quant.core.tables import LISTINGS, RATES
 from quant.data.providers.base import empty
+from quant.optimizer.solve import solve
 
 DAYS, NAMES = 40, 12
 KNOBS = Knobs(8.0, 8.0, 0.2, 0.12, 0.5, 0.25, 1.0, 21, 252, 30, 0.6)
@@ -45,3 +48,19 @@ def test_names_without_an_industry_are_not_capped_as_if_they_were_one():
 def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
     made, _ = policy(["Energy"], hole=DAYS - 5)
     assert made.covariance(DAYS - 1, np.arange(NAMES)).factor.shape[0] == KNOBS.window - 1
+
+
+def test_measured_from_the_benchmark_and_without_alpha_the_benchmark_is_the_answer():
+    made, state = policy(["Energy", "Materials"])
+    free = {"name_max": 1.0, "group_max": 1.0, "group_min": 0.3, "cash_max": 0.02, "tau": 2.0}
+    made.knobs = replace(KNOBS, relative=True, vol_target=0.05, **free)
+    problem = made.problem(DAYS - 1, state, np.arange(NAMES))
+    equal = np.full(NAMES, 1 / NAMES)
+    np.testing.assert_array_equal(problem.benchmark, equal)
+    np.testing.assert_array_equal(problem.group_low, [0.3, 0.3])
+    bought = solve(problem)  # from cash: costs stop short of it, and cash_max bounds how far
+    assert bought.cash <= 0.02 + 1e-9
+    held = replace(state, weights=equal, shares=equal)
+    at_rest = solve(made.problem(DAYS - 1, held, np.arange(NAMES)))
+    np.testing.assert_array_equal(at_rest.weights, equal)
+    assert at_rest.vol == 0.0
