@@ -63,7 +63,7 @@ class Change:
     estimate : change of the objective that today's prices foretell, first order in the step
     moved    : share of the names whose weight changes by more than 1e-6
     distance : sum |w' - w|
-    solution : of the moved problem; its status is "relaxed" where the step is out of reach
+    solution : of the moved problem; its relaxations, beyond today's, say what was out of reach
     """
 
     knob: str

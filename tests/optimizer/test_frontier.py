@@ -23,7 +23,7 @@ def stretched(path: str, base, frontier) -> tuple[np.ndarray, np.ndarray]:
     return frontier.limit**2 / per, frontier.price * per / (2 * frontier.limit)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", TWISTS)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_point_is_above_the_tangent_of_another(path, kind, number):

@@ -23,7 +23,7 @@ def tolerance(problem, solution) -> float:
     return 2e-8 * magnitude(problem, solution.weights) + 1e-8 * joint
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", TWISTS)
 def test_prices_bound_every_exact_answer(kind, number):
     base = twisted(kind, number)

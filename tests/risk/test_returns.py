@@ -54,6 +54,32 @@ def test_the_covariance_of_a_window_with_holes_is_positive_semidefinite(share):
     assert np.linalg.eigvalsh(ledoit_wolf(filled).dense()).min() >= -1e-15
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("number", range(20))
+def test_every_name_is_filled_as_the_words_say(number, order):
+    rng = generator(2, "naive", str(number))
+    shape = int(rng.integers(2, 40)), int(rng.integers(1, 20))
+    returns = np.asarray(rng.normal(size=shape), order=order)
+    returns[rng.random(shape) < rng.random()] = np.nan
+    returns = returns[np.isfinite(returns).any(axis=1)]
+    groups = rng.integers(0, int(rng.integers(1, 6)), shape[1])
+    filled = fill_missing(returns, groups, 0.6)
+    for i, own in enumerate(returns.T):
+        there = np.isfinite(own)
+        if there.sum() >= 0.6 * own.size:
+            expected = np.where(there, own - own[there].mean(), 0.0) if own.size else own
+        else:
+            mates = [_mean(row[groups == groups[i]], _mean(row, 0.0)) for row in returns]
+            mixed = np.where(there, own, mates)
+            expected = mixed - mixed.mean()
+        np.testing.assert_allclose(filled[:, i], expected, atol=1e-14)
+
+
+def _mean(values: np.ndarray, otherwise: float) -> float:
+    there = np.isfinite(values)
+    return float(values[there].mean()) if there.any() else otherwise
+
+
 def test_bad_windows_are_refused():
     returns = holes(0.0)
     with pytest.raises(DataError, match=r"groups \(3,\)"):
