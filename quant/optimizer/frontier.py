@@ -16,7 +16,7 @@ from quant.optimizer.problem import Problem
 from quant.optimizer.sensitivity import Outcome
 from quant.optimizer.solve import Solution, Warm, solve
 
-_SPAN = 1e-6  # a path shorter than this is one point
+_SPAN = 1e-5  # a path shorter than this, the grid of feasibility, is one point
 # aversion at which the floor of the certificate, 1e-14, is some 1e-5 of annual volatility: so that
 # a least volatility of zero can be certified too
 _CALM = 1e-3
@@ -68,7 +68,7 @@ def efficient_frontier(
     top = solve(replace(base, vol_target=np.inf), method, solution.warm)
     zero = np.zeros(problem.n)
     calm = replace(base, mu=zero, gamma=_CALM, lambda1=zero, lambda2=zero, vol_target=np.inf)
-    least = solve(calm, method).vol
+    least = solve(calm, method).vol if top.vol > _SPAN else top.vol
     targets = _steps(least, top.vol, points)
     found = _path(lambda v: replace(base, vol_target=v), targets, top, method)
     limit = np.array([problem.volatility(s.limits.variance) for s in found])
