@@ -11,6 +11,9 @@ from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution
 from quant.optimizer.terms import covariance_times, objective, variance
 
+RISK_PREMIUM = "premium less risk"
+_PAID_FOR_RISK = ("premium", "risk", "volatility limit")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -42,8 +45,15 @@ class Trade:
 
     @property
     def motive(self) -> str:
-        """The term that speaks most for the trade."""
-        return max(self.terms, key=lambda name: self.terms[name])
+        """The term that speaks most for the trade.
+
+        The premium is the pay for risk: where it is told apart from alpha, the two count as one
+        term, RISK_PREMIUM, or every purchase would be for the premium and every sale for the risk.
+        """
+        terms = dict(self.terms)
+        if "premium" in terms:
+            terms[RISK_PREMIUM] = sum(terms.pop(name) for name in _PAID_FOR_RISK)
+        return max(terms, key=lambda name: terms[name])
 
 
 def parts(problem: Problem, solution: Solution, returns: Mapping[str, Vector]) -> list[Part]:

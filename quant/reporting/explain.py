@@ -13,7 +13,7 @@ from quant.optimizer.terms import variance
 from quant.reporting.blocks import Answer, Section, Text, Tile, Tiles, Verbatim
 from quant.reporting.formats import basis, count, day, money, percent
 from quant.reporting.page import Head, layout
-from quant.reporting.sections import explained, moved
+from quant.reporting.sections import decided, explained, moved
 from quant.reporting.sections.explained import limit_name
 
 
@@ -68,8 +68,8 @@ def render(inputs: ExplainInputs) -> str:
                 explained.limits(p, s, told, groups, inputs.horizon))),
             Section("gave-way", "What gave way", tuple(explained.gave_way(p, told, groups))),
             Section("objective", "Where the objective comes from", tuple(
-                [explained.objective(told, inputs.horizon)])),
-            Section("trades", "The largest trades", tuple([explained.trades(p, told)])),
+                [decided.objective(told, inputs.horizon)])),
+            Section("trades", "The largest trades", tuple([decided.trades(p, told)])),
             Section("moved", "What would change", tuple(
                 moved.build(inputs.changes, inputs.efficient, inputs.costs, inputs.horizon,
                             p.benchmark is not None))),
@@ -85,6 +85,7 @@ def _answer(inputs: ExplainInputs) -> Answer:
         _headline(inputs),
         (
             _book(p, s),
+            *_locked(p),
             *(_worth(costly, inputs) for costly in told.joint[:3]),
             *(explained.gave_sentence(g, inputs.groups) for g in gave),
             *([] if gave else ["No limit on the book gave way."]),
@@ -101,19 +102,30 @@ def _headline(inputs: ExplainInputs) -> str:
     if not told.joint:
         return f"{date}: no limit on the book bound; return, risk and costs alone decided"
     dearest = max(told.joint, key=lambda costly: costly.objective)
-    name = limit_name(dearest.bindings[0], inputs.groups)
-    return f"{date}: the {name} decided; it costs {_bp(dearest.objective)} over the horizon"
+    name, dear = limit_name(dearest.bindings[0], inputs.groups), _bp(dearest.objective)
+    return f"{date}: the {name} decided; it costs {dear} over {inputs.horizon} sessions"
 
 
 def _book(p: Problem, s: Solution) -> str:
     before = p.volatility(variance(p, p.held))
-    risk = "tracking error" if p.benchmark is not None else "expected volatility"
+    risk = "a tracking error" if p.benchmark is not None else "an expected volatility"
     bought, sold = int((s.trades > 0).sum()), int((s.trades < 0).sum())
     return (
-        f"The book came in with {percent(1 - p.held.sum())} cash and an {risk} of "
+        f"The book came in with {percent(1 - p.held.sum())} cash and {risk} of "
         f"{percent(before)}, and is sent to {percent(s.cash)} and {percent(s.vol)}: "
         f"{count(bought)} names are bought and {count(sold)} sold, {percent(s.turnover)} of NAV."
     )
+
+
+def _locked(p: Problem) -> list[str]:
+    locked = (p.buy_cap == 0) & (p.sell_cap == 0)
+    if not locked.any():
+        return []
+    held = float(np.abs(p.held[locked]).sum())
+    return [
+        f"{count(locked.sum())} of the {count(p.n)} names did not trade that day and are taken as "
+        f"locked; {percent(held)} of NAV is held in them."
+    ]
 
 
 def _worth(costly: Costly, inputs: ExplainInputs) -> str:
@@ -149,9 +161,9 @@ def _proof(inputs: ExplainInputs) -> list[Text | Verbatim]:
         Text(
             "The problem was built again from what was held at that close, and solved again: the "
             f"weights are those that the backtest decided, to {inputs.apart:.0e} of NAV. "
-            f"Solver {s.solver}; limits met to {s.violation:.0e}; proven optimal to {s.gap:.0e} "
-            "of the objective by the duality gap. Every figure above that removes or moves a limit "
-            "is a problem of its own, certified in the same way."
+            f"Solver {s.solver}; limits met to {max(s.violation, 1e-16):.0e}; proven optimal to "
+            f"{max(abs(s.gap), 1e-16):.0e} of the objective by the duality gap. Every figure above "
+            "that removes or moves a limit is a problem of its own, certified in the same way."
         ),
         Verbatim("Run it again", inputs.command),
     ]

@@ -21,6 +21,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("vol_target", "vol_reached", "cash", "vol_binds", "turnover_binds", "group_binds"),
         *("relaxed", "n_names", "n_held", "reason"),
     ),
+    "bindings": (
+        *("date", "limit", "cause", "price_bp", "asked", "reached", "binds", "relaxed", "names"),
+    ),
     "alpha": ("date", "symbol", "score", "alpha", "fold"),
     "ic": ("date", "ic", "rank_ic"),
     "quantiles": ("bucket", "mean_bp"),
@@ -119,6 +122,7 @@ class ReportInputs:
     fills: Frame = field(default_factory=pd.DataFrame)
     weights: Frame = field(default_factory=pd.DataFrame)
     solves: Frame = field(default_factory=pd.DataFrame)
+    bindings: Frame = field(default_factory=pd.DataFrame)
     alpha: Frame = field(default_factory=pd.DataFrame)
     ic: Frame = field(default_factory=pd.DataFrame)
     quantiles: Frame = field(default_factory=pd.DataFrame)

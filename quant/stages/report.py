@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "clarabel", "pyqlib")
 SHOWN = (
     tables.NAV, tables.METRICS, tables.FILLS, tables.WEIGHTS, tables.SOLVES, tables.ALPHA,
+    tables.BINDINGS,
     tables.IC, tables.QUANTILES, tables.DECAY, tables.MEMBERS, tables.UNIVERSE_COUNTS,
     tables.QUALITY, tables.NOTES, tables.FOLDS, tables.CPCV, tables.CALIBRATION,
     tables.MEMBERSHIP, tables.BENCHMARK, tables.TRIALS, tables.COMPARISONS, tables.SURVIVORSHIP,

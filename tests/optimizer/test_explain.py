@@ -177,6 +177,18 @@ def test_a_trade_that_stopped_by_itself_has_nothing_left_to_gain(kind, number):
         assert t.terms[t.motive] == max(t.terms.values())
 
 
+def test_the_premium_is_weighed_with_the_risk_that_it_pays_for():
+    """All names alike but for alpha: alpha is why one is bought and the other sold."""
+    base = problem(0, factor=np.full((1, 24), 0.05), ridge=1e-4, groups=np.zeros(24, dtype=int))
+    premium = 8.0 * (0.05**2 + 1e-4 / 24) * np.ones(24)
+    alpha = np.where(np.arange(24) < 12, 0.004, -0.004)
+    base = replace(base, mu=premium + alpha, held=np.full(24, 0.03), tau=2.0, vol_target=0.2,
+                   group_low=np.zeros(1), group_high=np.ones(1))  # fmt: skip
+    told = explain(base, solve(base), {"premium": premium, "alpha": alpha}, names=0)
+    assert {np.sign(t.trade) for t in told.trades} == {-1.0, 1.0}
+    assert {t.motive for t in told.trades} == {"alpha"}
+
+
 def test_parts_of_the_return_that_do_not_sum_to_it_are_refused():
     base = problem(0)
     with pytest.raises(ProblemError, match="the parts of mu .premium. miss it by up to"):

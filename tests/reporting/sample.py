@@ -258,7 +258,29 @@ def _held(dates, symbols, rng):
             "reason": np.where(relaxed, "turnover: tau 0.20 < smallest feasible 0.31", ""),
         }
     )
-    return {"weights": weights, "membership": membership, "solves": solves}
+    bound = bindings(solves, rng)
+    return {"weights": weights, "membership": membership, "solves": solves, "bindings": bound}
+
+
+def bindings(solves, rng):
+    """Limits that bind at those solves, turnover that gave way, and leavers that take days."""
+    blank = {"cause": "", "price_bp": 0.0, "binds": False, "relaxed": False, "names": 0}
+    parts = []
+    for flag, limit in (("vol_binds", "volatility"), ("group_binds", "group Energy")):
+        days = solves.loc[solves[flag], "date"]
+        price = rng.exponential(10.0, len(days))
+        level = {"asked": 0.12, "reached": 0.12}
+        parts.append(pd.DataFrame({"date": days, **blank, **level}).assign(
+            limit=limit, price_bp=price, binds=True))  # fmt: skip
+    loose = solves[solves["relaxed"]]
+    parts.append(pd.DataFrame({"date": loose["date"], **blank}).assign(
+        limit="turnover", cause="volatility come first", asked=0.2, reached=loose["tau_eff"],
+        relaxed=True))  # fmt: skip
+    waiting = solves.loc[rng.random(len(solves)) < 0.7, "date"]
+    parts.append(pd.DataFrame({"date": waiting, **blank}).assign(
+        limit="may not be held", cause="can not be sold today", asked=0.0, reached=0.004,
+        relaxed=True, names=3))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def _signal(dates, rng):

@@ -85,6 +85,7 @@ def test_every_text_is_escaped():
             symbol=NASTY + whole.membership["symbol"], group_id=NASTY
         ),
         "solves": whole.solves.assign(reason=NASTY, solver=NASTY, status=NASTY, relaxed=True),
+        "bindings": whole.bindings.assign(cause=NASTY, relaxed=True),
         "fills": whole.fills.assign(reason=NASTY, shares=0.0),
         "universe_counts": whole.universe_counts.assign(rule=NASTY + whole.universe_counts["rule"]),
         "quality": whole.quality.assign(check=NASTY, severity=NASTY, symbol=NASTY),

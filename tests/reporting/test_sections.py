@@ -14,6 +14,7 @@ from quant.reporting.sections.calendar import monthly_table, shade, yearly_table
 from quant.reporting.sections.data import quality
 from quant.reporting.sections.limits import binding, relaxations
 from quant.reporting.sections.portfolio import LEFT, exposures
+from quant.reporting.sections.prices import causes, prices, told_apart
 from quant.reporting.sections.scorecard import ROWS
 from quant.reporting.sections.trading import attribution, build, exits, unfilled
 from quant.reporting.sections.validation import cpcv
@@ -101,8 +102,49 @@ def test_relaxations_give_date_and_reason(inputs):
 
 def test_no_relaxation_is_said():
     whole = sample.full(names=8, years=1)
-    (said,) = relaxations(replace(whole, solves=whole.solves.assign(relaxed=False)))
-    assert said.text == "No limit had to be relaxed at any rebalance."
+    calm = whole.bindings[whole.bindings["limit"] != "turnover"]
+    (said,) = relaxations(replace(whole, bindings=calm))
+    assert said.text == "No limit on the book had to be relaxed at any rebalance."
+
+
+def test_names_that_wait_are_no_relaxed_limit(inputs):
+    """Three days of four have leavers that take longer; that is told, and told apart."""
+    told = told_apart(inputs)
+    waiting = inputs.bindings[inputs.bindings["names"] > 0]["date"]
+    assert told["waiting"].sum() == len(waiting) > told["gave_way"].sum() > 0
+    assert (told["gave_way"] == inputs.solves["relaxed"]).all()
+    said, table = causes(inputs)
+    assert f"{len(waiting) / len(told):.1%}" in said.text
+    rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
+    assert rows["Turnover cap"][1:4] == [
+        "volatility come first", str(told["gave_way"].sum()), f"{told['gave_way'].mean():.1%}",
+    ]  # fmt: skip
+    assert rows["Names that left the universe"][4] == "3.0"
+    first = binding(inputs).rows[0]
+    assert first[6].text == f"{told['waiting'].mean() * 100:.0f}%"
+    # a run stored before there were bindings hides nothing
+    old = told_apart(replace(inputs, bindings=pd.DataFrame()))
+    assert (old["gave_way"] == inputs.solves["relaxed"]).all() and not old["waiting"].any()
+
+
+def test_prices_are_of_the_days_on_which_a_limit_binds(inputs):
+    (table,) = prices(inputs)
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert set(rows) == {"Volatility cap", "Group caps"}
+    mine = inputs.bindings[inputs.bindings["limit"] == "volatility"]["price_bp"]
+    assert rows["Volatility cap"] == [
+        f"{len(mine) / len(inputs.solves) * 100:.0f}%", number(mine.mean(), 2),
+        number(mine.quantile(0.95), 2),
+    ]  # fmt: skip
+    assert prices(replace(inputs, bindings=pd.DataFrame())) == []
+
+
+def test_of_several_groups_on_a_day_the_dearest_counts(inputs):
+    energy = inputs.bindings[inputs.bindings["limit"] == "group Energy"]
+    other = energy.assign(limit="group Utilities", price_bp=energy["price_bp"] / 2)
+    both = replace(inputs, bindings=pd.concat([energy, other]))
+    one = replace(inputs, bindings=energy)
+    assert prices(both)[0].rows == prices(one)[0].rows
 
 
 def test_yearly_returns_agree_with_the_months(inputs):

@@ -1,4 +1,4 @@
-"""One session explained: limits and their prices, what gave way, terms and trades."""
+"""One session explained: the limits that bind with their prices, and those that gave way."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from quant.optimizer import binding
 from quant.optimizer.binding import Binding, GaveWay
-from quant.optimizer.explain import Costly, Explanation, Trade
+from quant.optimizer.explain import Costly, Explanation
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution
 from quant.optimizer.terms import exposures
@@ -27,24 +27,6 @@ NAMES = {
     binding.TRADE_CAP: "at the trade cap of the day",
     binding.LOCKED: "suspended or locked",
     binding.FORCED: "moved as far as it goes for its group or for cash",
-}
-MOTIVE = {
-    "premium": "market premium",
-    "alpha": "alpha",
-    "expected return": "expected return",
-    "risk": "lowers the risk",
-    "volatility limit": "lowers volatility, which is capped",
-    "group limit": "brings its group to the limit",
-    "cash limit": "brings cash to the limit",
-    "gross limit": "brings gross exposure to the limit",
-}
-STOP = {
-    binding.ABSENT: "may not be held",
-    binding.BOUND: "largest weight",
-    binding.LEAST: "least weight",
-    binding.TRADE_CAP: "trade cap",
-    binding.LOCKED: "locked",
-    binding.FORCED: "group or cash",
 }
 
 
@@ -80,8 +62,7 @@ def limits(
             Tabular(
                 "Limits of single names that bind, by kind",
                 ("Limit", "Names", "Dearest price of one point", *head[3:]), rows,
-                f"{foot} Costs: without all limits of the kind at once, trade caps and bounds of "
-                "the other kinds in place.",
+                "Costs: without all limits of the kind at once, those of the other kinds in place.",
             )
         )  # fmt: skip
     if told.names:
@@ -192,58 +173,3 @@ def _by_cause(gone: Sequence[GaveWay]) -> list[tuple[str, str, list[GaveWay]]]:
         if g.of_name:
             found.setdefault((g.kind, g.why), []).append(g)
     return [(*key, rows) for key, rows in found.items()]
-
-
-def objective(told: Explanation, horizon: int) -> Block:
-    """The objective, term by term."""
-    last = len(told.parts) - 1
-    rows = tuple(
-        cells((part.term.capitalize(), number(part.held, 2), number(part.chosen, 2),
-               number(part.chosen - part.held, 2, signed=True)), "strong" * (i == last))
-        for i, part in enumerate(told.parts)
-    )  # fmt: skip
-    return Tabular(
-        f"Terms of the objective, bp of NAV over {horizon} sessions",
-        ("Term", "Without a trade", "As decided", "Change"),
-        rows,
-        "Premium: what the risk of the equal-weight universe asks for. Risk charge: half the risk "
-        "aversion times the variance. The book without a trade may break limits that bind.",
-    )
-
-
-def trades(problem: Problem, told: Explanation) -> Block:
-    """The largest trades, each with its reason and with what stopped it."""
-    if not told.trades:
-        return Text("Nothing is traded.")
-    used = [
-        name
-        for name in told.trades[0].terms
-        if any(abs(t.terms[name]) >= 0.005 for t in told.trades)
-    ]
-    rows = tuple(
-        cells((str(problem.names[t.position]), Cell(_reason(t), "long"),
-               percent(t.held, 2), percent(t.held + t.trade, 2),
-               *(number(t.terms[name], 2, signed=True) for name in used),
-               STOP.get(t.limit, "cost and risk")))
-        for t in told.trades
-    )  # fmt: skip
-    return Tabular(
-        f"The {len(rows)} largest trades, and what speaks for one more percentage point, bp of NAV",
-        ("Name", "Mainly because", "From", "To", *(name.capitalize() for name in used),
-         "Stopped by"),
-        rows,
-        "Each term is the change per percentage point in the direction of the trade, at the "
-        "weights decided; positive speaks for more. They sum to zero where the trade stopped by "
-        "itself, and to what its own limit withholds where that stopped it.",
-        texts=2,
-    )  # fmt: skip
-
-
-def _reason(trade: Trade) -> str:
-    verb = "buy" if trade.trade > 0 else "sell"
-    if trade.forced:
-        return f"{verb}: has to, its weight is outside its bounds"
-    motive = trade.motive
-    if motive in ("alpha", "expected return") and trade.trade < 0:
-        return f"{verb}: low {motive}"
-    return f"{verb}: {MOTIVE.get(motive, motive)}"

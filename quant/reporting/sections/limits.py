@@ -10,6 +10,7 @@ from quant.reporting.figures import Line, Lines, figure
 from quant.reporting.formats import PERCENT, count, day, number, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
+from quant.reporting.sections.prices import told_apart
 
 REALISED = 63  # sessions
 SHOWN = 250  # relaxations listed
@@ -17,7 +18,8 @@ LIMITS = (
     ("vol_binds", "Volatility cap"),
     ("turnover_binds", "Turnover cap"),
     ("group_binds", "Group caps"),
-    ("relaxed", "Something relaxed"),
+    ("gave_way", "A limit gave way"),
+    ("waiting", "Names waiting"),
 )
 
 
@@ -58,9 +60,9 @@ def volatility(inputs: ReportInputs) -> Block:
 
 def binding(inputs: ReportInputs) -> Block:
     """How often each limit bound, by year."""
-    solves = inputs.solves
-    if not len(solves):
+    if not len(inputs.solves):
         return empty("There are no solved rebalances, so no limits that bind")
+    solves = told_apart(inputs)
     rows = [_share("All", solves)]
     for year, part in solves.groupby(pd.DatetimeIndex(solves["date"]).year):
         rows.append(_share(str(year), part))
@@ -68,8 +70,10 @@ def binding(inputs: ReportInputs) -> Block:
         "How often limits bind, share of rebalances",
         ("", "Rebalances", *(label for _, label in LIMITS), "Turnover", "Names held"),
         tuple(rows),
-        "A limit binds where the solution lies on it (solves table). Turnover: mean two-way "
-        "turnover of a rebalance. Names held: mean.",
+        "A limit binds where the solution lies on it (solves table). Gave way: a limit on the book "
+        "was out of reach. Names waiting: single names could not be brought to their bounds in one "
+        "day, leavers of the universe mostly. Turnover: mean two-way turnover of a rebalance. "
+        "Names held: mean.",
     )
 
 
@@ -89,14 +93,15 @@ def relaxations(inputs: ReportInputs) -> list[Block]:
     solves = inputs.solves
     if not len(solves):
         return []
-    loose = solves[solves["relaxed"].astype(bool)].sort_values("date")
+    told = told_apart(inputs)
+    loose = told[told["gave_way"].astype(bool)].sort_values("date")
     if not len(loose):
-        return [Text("No limit had to be relaxed at any rebalance.")]
+        return [Text("No limit on the book had to be relaxed at any rebalance.")]
     rows = tuple(
         cells(
             (
                 day(r.date),
-                Cell(str(r.reason or "no reason given"), "long"),
+                Cell(_of_the_book(r.reason), "long"),
                 percent(r.tau),
                 percent(r.tau_eff),
                 percent(r.vol_target),
@@ -108,7 +113,7 @@ def relaxations(inputs: ReportInputs) -> list[Block]:
     more = f" The first {SHOWN} of {len(loose)} are listed." if len(loose) > SHOWN else ""
     return [
         Tabular(
-            f"Relaxations: {len(loose):,} of {len(solves):,} rebalances, with reasons",
+            f"Limits that gave way: {len(loose):,} of {len(solves):,} rebalances, with reasons",
             ("Date", "Reason", "Turnover cap", "used", "Volatility cap", "reached"),
             rows,
             "Hardest first: physical limits, group caps, volatility, turnover; what can not be "
@@ -117,6 +122,12 @@ def relaxations(inputs: ReportInputs) -> list[Block]:
             fold=True,
         )
     ]
+
+
+def _of_the_book(reason: str) -> str:
+    """The part of a solve's reason that is not about single names."""
+    parts = [part for part in str(reason or "").split("; ") if not part.startswith("name ")]
+    return "; ".join(parts) or "no reason given"
 
 
 def solvers(inputs: ReportInputs) -> Block:

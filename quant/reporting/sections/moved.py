@@ -77,7 +77,6 @@ def _table(changes: Sequence[Change], horizon: int) -> Block:
         "slope. Volatility, turnover and cash: as they would be. Names moved: share whose weight "
         "changes by more than 0.01 bp of NAV. Distance: sum of the changes of weight; relaxed: the "
         "limits so moved could not all be met.",
-        fold=True,
     )
 
 

@@ -11,6 +11,7 @@ from quant.reporting.formats import COUNT, DASH, PERCENT, day, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
 from quant.reporting.sections.limits import binding, relaxations, solvers, volatility
+from quant.reporting.sections.prices import causes, prices
 
 COLUMNS = 48  # of the exposure map
 TOP = 20
@@ -20,7 +21,8 @@ LEFT = "left the universe"
 def build(inputs: ReportInputs) -> Section:
     """Exposures, holdings, risk against its limit, relaxations."""
     blocks: list[Block] = [*_exposures(inputs), _holdings(inputs)]
-    blocks += [volatility(inputs), binding(inputs), *relaxations(inputs), solvers(inputs)]
+    blocks += [volatility(inputs), binding(inputs), *prices(inputs)]
+    blocks += [*causes(inputs), *relaxations(inputs), solvers(inputs)]
     blocks.append(_largest(inputs))
     return Section("portfolio", "Portfolio", tuple(blocks))
 
