@@ -40,7 +40,7 @@ def test_cuts_fall_on_the_days_on_which_much_is_decided():
     assert audit.cuts(settings.Audit(dates=1), DAYS, DAYS[:1]) == [DAYS[29]]
 
 
-def test_every_stage_is_replayed_but_the_two_that_say_why():
+def test_every_stage_is_replayed_but_those_that_say_why():
     names = {s.name for s in audit.REPLAYED}
     assert {s.name for s in load()} - names == set(audit.NOT_REPLAYED)
     files = {name for s in audit.REPLAYED for name in s.files}
