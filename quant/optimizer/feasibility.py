@@ -179,7 +179,8 @@ def _least_variance(
     problem: Problem, limits: Limits, start: Vector, method: Method, relaxed: list[Relaxation]
 ) -> tuple[Limits, Vector]:
     zero = np.zeros(problem.n)
-    calm = replace(problem, mu=zero, gamma=2.0, lambda1=zero, lambda2=zero)
+    # at this aversion a least volatility of zero is certified to the grid
+    calm = replace(problem, mu=zero, gamma=2e-3, lambda1=zero, lambda2=zero)
     # a point this calm will do; the least variance is asked for only where it is above
     enough = max(problem.vol_target - 2 * _GRID, 0.0) ** 2 / problem.horizons_per_year
     least = method(calm, limits.with_(tau=np.inf, variance=np.inf), start, enough)
