@@ -8,14 +8,13 @@ way is bounded by price x excess, so that much is allowed on top of 1e-8, and on
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from quant.core.types import Vector
 from quant.optimizer.clarabel import solve_clarabel
 from quant.optimizer.problem import Problem
-from quant.optimizer.solve import Solution, solve
-from quant.optimizer.terms import exposures, magnitude, objective, variance
+from quant.optimizer.solve import solve
+from quant.optimizer.terms import magnitude, objective
+from tests.optimizer.judge import overstepped
 from tests.optimizer.twists import TWISTS, twisted
 
 COUNT, QUICK = 500, 44
@@ -27,21 +26,6 @@ def random(number: int) -> tuple[str, Problem]:
     """Problem `number`: all kinds in turn."""
     kind = KINDS[number % len(KINDS)]
     return f"{kind} {number}", twisted(kind, 1000 + number // len(KINDS), SIZES)
-
-
-def overstepped(problem: Problem, solution: Solution, weights: Vector) -> float:
-    """Price x excess over the joint limits at `weights`, at the prices of the solution."""
-    limits, prices = solution.limits, solution.duals
-    total, exposed = float(weights.sum()), exposures(problem, weights)
-    worth = max(prices.budget, 0.0) * max(total - limits.total_high, 0.0)
-    worth += max(-prices.budget, 0.0) * max(limits.total_low - total, 0.0)
-    high = np.where(prices.group > 0, exposed - limits.group_high, 0.0)
-    low = np.where(prices.group < 0, limits.group_low - exposed, 0.0)
-    worth += float(np.abs(prices.group) @ np.maximum(np.maximum(high, low), 0.0))
-    spent = float(np.abs(weights - problem.held).sum())
-    worth += prices.turnover * max(spent - limits.tau, 0.0)
-    worth += prices.gross * max(float(np.abs(weights).sum()) - limits.gross, 0.0)
-    return worth + 0.5 * prices.variance * max(variance(problem, weights) - limits.variance, 0.0)
 
 
 def faults(problem: Problem) -> list[str]:
