@@ -21,7 +21,7 @@ from quant.core.types import Matrix, Vector
 
 _STEPS = 60
 _GAP, _PRIMAL, _DUAL = 1e-10, 1e-9, 1e-8
-_CLOSE = 1e3  # in units of these: near enough to be audited
+_CLOSE = 1e6  # in units of these: near enough to be polished and audited
 _BACK = 0.9995  # share of the way to the boundary
 _SHORT = 0.2  # a step below this got nowhere
 
@@ -59,7 +59,7 @@ class Found:
 def minimise(p: Program) -> Found | None:
     """Optimum to about 1e-10, or None where the steps do not arrive (no feasible point).
 
-    Steps that stall within 1e-6 count as arrived: what the point is worth is left to the audit.
+    Steps that stall nearby count as arrived: what the point is worth is left to the audit.
     """
     m = p.bound.size
     x, prices, steps = _minimise(
