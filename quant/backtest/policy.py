@@ -17,7 +17,7 @@ from quant.optimizer.premium import expected_return
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Warm, solve
 from quant.risk.covariance import FactorCovariance, ledoit_wolf
-from quant.risk.returns import fill_missing
+from quant.risk.returns import close_to_close, window
 
 NO_INDUSTRY = [group for _, group in UNKNOWN.values()]
 
@@ -82,11 +82,9 @@ def signals(market: MarketArrays, bars: Panel, alpha: Frame, membership: Frame) 
     axes = {"dates": market.dates, "symbols": market.symbols}
     codes, names = pd.factorize(membership["group_id"], sort=True)
     spread = Panel.of(membership.assign(code=codes.astype(float)), ["code"], **axes)["code"]
-    adjusted = pd.DataFrame(bars["close"] * bars["factor"])
-    returns = adjusted.ffill().pct_change(fill_method=None).where(adjusted.notna())
     last = pd.DataFrame(spread).ffill().to_numpy()
     return Signals(
-        returns=returns.to_numpy(),
+        returns=close_to_close(bars["close"] * bars["factor"]),
         alpha=Panel.of(alpha, ["alpha"], **axes)["alpha"],
         member=~np.isnan(spread),
         # a name that was never a member is never held
@@ -139,9 +137,8 @@ class Optimized:
                 f"{self.market.dates[t]} has {t + 1} sessions of history but risk.window is "
                 f"{k.window}; start the backtest later."
             )
-        window = self.signals.returns[t + 1 - k.window : t + 1, names]
-        window = window[np.isfinite(window).any(axis=1)]  # a session the data lacks altogether
-        filled = fill_missing(window, self.signals.group[t, names], k.coverage)
+        group = self.signals.group[t, names]
+        filled = window(self.signals.returns, t, names, group, k.window, k.coverage)
         return ledoit_wolf(filled).scaled(k.horizon)
 
     def alpha(self, t: int, names: Codes) -> Vector:

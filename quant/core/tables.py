@@ -428,6 +428,32 @@ SURVIVORSHIP = table(
     known=SUMMARY,
 )
 
+# forecasts of the variance of a portfolio over the horizon, and what came; date: session of the
+# forecast; end: the last of its window; predicted: w'Sigma w; realised: sum of squared daily
+# returns; gain: sum of daily returns; decimal, weights held constant
+RISK_FORECASTS = table(
+    "risk_forecasts",
+    dates("date", "end"),
+    strings("kind", "portfolio", "model"),
+    doubles("predicted", "realised", "gain"),
+    key=("date", "portfolio", "model"),
+    known="end",
+)
+# their scores; predicted, realised: annual volatility; bias: mean over portfolios of the standard
+# deviation of gain / predicted volatility, with the 95 % band of one portfolio; inside: share of
+# portfolios in their band; dm_t below 0 and verdict: the optimizer's model against this one;
+# p_value: by Holm
+RISK_SCORES = table(
+    "risk_scores",
+    strings("kind", "model"),
+    integers("portfolios", "windows"),
+    doubles("predicted", "realised", "qlike", "bias", "bias_low", "bias_high", "inside"),
+    doubles("dm_t", "p_value"),
+    strings("verdict"),
+    key=("kind", "model"),
+    known=SUMMARY,
+)
+
 # -- audit ----------------------------------------------------------------------------------
 # one row for each table replayed without the future, `step` in the order of the stages; same:
 # every value known at `cut` agrees; the first that does not is named by symbol, day and column

@@ -1,9 +1,31 @@
 """The window of returns a covariance is estimated from, with its holes filled."""
 
 import numpy as np
+import pandas as pd
 
 from quant.core.errors import DataError
 from quant.core.types import Codes, Mask, Matrix
+
+
+def close_to_close(adjusted: Matrix) -> Matrix:
+    """Total returns (n_days, n_assets); the return over a suspension falls on the day it ends.
+
+    adjusted : (n_days, n_assets) adjusted close, NaN where there is no row
+    """
+    prices = pd.DataFrame(adjusted)
+    return prices.ffill().pct_change(fill_method=None).where(prices.notna()).to_numpy()
+
+
+def window(
+    returns: Matrix, t: int, names: Codes, groups: Codes, length: int, enough: float
+) -> Matrix:
+    """What a covariance of `names` at the close of session `t` is estimated from, holes filled.
+
+    returns : (n_days, n_assets); names: (n_names,) columns; groups: (n_names,)
+    length  : sessions up to and with `t`; those that the data lacks altogether are left out
+    """
+    rows = returns[t + 1 - length : t + 1, names]
+    return fill_missing(rows[np.isfinite(rows).any(axis=1)], groups, enough)
 
 
 def fill_missing(returns: Matrix, groups: Codes, enough: float = 0.6) -> Matrix:

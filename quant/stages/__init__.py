@@ -17,6 +17,7 @@ CATALOGUE = {
     "model2": "stock alphas by walk-forward, chosen by purged cross-validation",
     "optimize": "daily target weights, filled as wished: the optimizer alone",
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
+    "risk": "the forecast of risk scored against rivals, on what came",
     "qlib": "the recorded decisions replayed in Qlib, and how far the two agree",
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
     "stress": "what delistings that the data lack would take",
