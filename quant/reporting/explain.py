@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quant.optimizer import audit
 from quant.optimizer.explain import Costly, Explanation
 from quant.optimizer.frontier import Frontier
 from quant.optimizer.problem import Problem
@@ -91,7 +92,8 @@ def _answer(inputs: ExplainInputs) -> Answer:
             *([] if gave else ["No limit on the book gave way."]),
             *explained.stuck(told),
             f"Trading changes the objective from {_bp(told.parts[-1].held)} to "
-            f"{_bp(told.parts[-1].chosen)} over {inputs.horizon} sessions, costs paid.",
+            f"{_bp(told.parts[-1].chosen)} over {inputs.horizon} sessions, costs paid"
+            f"{_not_allowed(p, s)}.",
         ),
         "fair" if gave else "good",
     )
@@ -115,6 +117,12 @@ def _book(p: Problem, s: Solution) -> str:
         f"{percent(before)}, and is sent to {percent(s.cash)} and {percent(s.vol)}: "
         f"{count(bought)} names are bought and {count(sold)} sold, {percent(s.turnover)} of NAV."
     )
+
+
+def _not_allowed(p: Problem, s: Solution) -> str:
+    """What staying put would break; the objective of a book that is not allowed is no rival."""
+    broken = audit.violation(p, s.limits, p.held) > audit.MAX_VIOLATION
+    return "; staying put was no choice, it breaks a limit" if broken else ""
 
 
 def _locked(p: Problem) -> list[str]:
@@ -148,7 +156,7 @@ def _tiles(inputs: ExplainInputs) -> Tiles:
             Tile("Turnover", percent(s.turnover), f"limit {percent(p.tau)}, two-way"),
             Tile("Cash", percent(s.cash), f"before {percent(1 - p.held.sum())}"),
             Tile("Names held", count((s.weights > 0).sum()), f"of {count(p.n)} considered"),
-            Tile("Not sold in a day", count(stuck), "names that may not be held so"),
+            Tile("Not sold in a day", count(stuck), "names beyond their bounds"),
         ),
         f"At the close of {day(p.date)}; NAV {money(inputs.nav, inputs.currency)}. "
         "Weights are those aimed at; orders fill at the next open.",
