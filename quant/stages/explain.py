@@ -55,6 +55,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     recorded = solves[solves["date"] == problem.date].iloc[0].to_dict()
     agreement = again.agree(problem, solution, f["decisions"], recorded)
     alpha = policy.alpha(t, names)
+    premium = problem.mu - alpha
+    returns = {"premium": premium, "alpha": alpha} if premium.any() else {"alpha": alpha}
     inputs = ExplainInputs(
         region=c.region,
         currency=s["book"]["region"].currency,
@@ -68,9 +70,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         solution=solution,
         groups=policy.signals.groups,
         apart=agreement.weights,
-        told=explain(
-            problem, solution, {"premium": problem.mu - alpha, "alpha": alpha}, method=method
-        ),
+        told=explain(problem, solution, returns, method=method),
         changes=tuple(sensitivity(problem, solution, method=method)),
         efficient=efficient_frontier(problem, solution, method=method),
         costs=cost_frontier(problem, solution, method=method),

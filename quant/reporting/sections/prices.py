@@ -80,9 +80,9 @@ def causes(inputs: ReportInputs) -> list[Block]:
         f"A limit on the book (volatility, turnover, groups, cash) gave way at {percent(joint)} of "
         f"the rebalances. At {percent(single)} of them there were names that may not be held, or "
         "not so much of them, and that can not be traded all the way in one day: leavers of the "
-        "universe under their trade cap, suspended names. They are traded down as far as the day "
-        "allows; that takes time and is no limit that failed, though the log calls such a solve "
-        "relaxed."
+        "universe, suspended or larger than their trade cap. They are traded down as far as the "
+        "day allows; that takes time and is no limit that failed, though the status of such a "
+        "solve is relaxed."
     )
     rows = [row for kind in (*BOOK, *NAMES) for row in _by_cause(loose, kind, len(inputs.solves))]
     return [
