@@ -50,6 +50,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("active", "active_low", "active_high", "sharpe", "sharpe_low", "sharpe_high"),
         "break_even",
     ),
+    "risk_forecasts": ("date", "portfolio", "model", "predicted", "realised"),
+    "risk_scores": (
+        *("kind", "model", "portfolios", "windows", "predicted", "realised", "qlike", "bias"),
+        *("bias_low", "bias_high", "inside", "dm_t", "p_value", "verdict"),
+    ),
 }
 
 
@@ -139,6 +144,8 @@ class ReportInputs:
     trials: Frame = field(default_factory=pd.DataFrame)
     comparisons: Frame = field(default_factory=pd.DataFrame)
     survivorship: Frame = field(default_factory=pd.DataFrame)
+    risk_forecasts: Frame = field(default_factory=pd.DataFrame)
+    risk_scores: Frame = field(default_factory=pd.DataFrame)
     holdout: Holdout = field(default_factory=Holdout)
 
     def __post_init__(self) -> None:

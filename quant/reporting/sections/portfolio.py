@@ -10,6 +10,7 @@ from quant.reporting.figures import Heat, Line, Lines, figure, heat_height
 from quant.reporting.formats import COUNT, DASH, PERCENT, day, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import book, stamp
+from quant.reporting.sections import risk
 from quant.reporting.sections.limits import binding, relaxations, solvers, volatility
 from quant.reporting.sections.prices import causes, prices
 
@@ -23,7 +24,7 @@ def build(inputs: ReportInputs) -> Section:
     blocks: list[Block] = [*_exposures(inputs), _holdings(inputs)]
     blocks += [volatility(inputs), binding(inputs), *prices(inputs)]
     blocks += [*causes(inputs), *relaxations(inputs), solvers(inputs)]
-    blocks.append(_largest(inputs))
+    blocks += [*risk.blocks(inputs), _largest(inputs)]
     return Section("portfolio", "Portfolio", tuple(blocks))
 
 
