@@ -43,9 +43,9 @@ def objective(told: Explanation, horizon: int) -> Block:
         f"Terms of the objective, bp of NAV over {horizon} sessions",
         ("Term", "Without a trade", "As decided", "Change"),
         rows,
-        "Premium, where risk is measured from cash: what the risk of the equal-weight universe asks "
-        "for. Risk charge: half the risk aversion times the variance. The book without a trade may "
-        "break limits that bind.",
+        "Premium, where risk is measured from cash: what the risk of the equal-weight universe "
+        "asks for. Risk charge: half the risk aversion times the variance. The book without a "
+        "trade may break limits that bind.",
     )
 
 
