@@ -62,9 +62,10 @@ def test_many_problems_need_no_fallback(kind):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_answers_itself_on_ordinary_problems(method):
+@pytest.mark.parametrize("kind", ["plain", "gross and net", "dollar neutral", "relative"])
+def test_a_method_answers_itself_on_ordinary_problems(method, kind):
     for number in range(5):
-        assert solve(twisted("plain", number), method).solver == method
+        assert solve(twisted(kind, number), method).solver == method
 
 
 def by_cvxpy(problem: Problem, limits: Limits) -> np.ndarray:
