@@ -37,19 +37,24 @@ def qlike(predicted: Vector, realised: Vector) -> Vector:
     return np.where(realised > 0, np.where(predicted > 0, loss, np.inf), np.nan)
 
 
-def bias_statistic(standardised: Matrix) -> Vector:
+def standardised(gain: Vector, predicted: Vector) -> Vector:
+    """Return / predicted volatility; infinite for a gain or loss where no risk was predicted."""
+    unknown = np.where(gain == 0, 0.0, np.copysign(np.inf, gain))
+    return np.divide(gain, np.sqrt(predicted), out=unknown, where=predicted > 0)
+
+
+def bias_statistic(z: Matrix) -> Vector:
     """Standard deviation over windows of return / predicted volatility; too low a forecast: > 1.
 
-    standardised : (n_windows, n_portfolios), NaN where a portfolio was not; infinite where it was
-                   taken for riskless
-    Returns      : (n_portfolios,) ddof 1; NaN with fewer than 2 windows
-    Source       : Menchero, Orr & Wang (2011), The Barra US Equity Model (USE4), appendix
+    z       : (n_windows, n_portfolios) `standardised`, NaN where a portfolio was not
+    Returns : (n_portfolios,) ddof 1; NaN with fewer than 2 windows
+    Source  : Menchero, Orr & Wang (2011), The Barra US Equity Model (USE4), appendix
     """
-    out = np.full(standardised.shape[1], np.nan)
-    for i, column in enumerate(standardised.T):
-        z = column[~np.isnan(column)]
-        if z.size > 1:
-            out[i] = z.std(ddof=1) if np.isfinite(z).all() else np.inf
+    out = np.full(z.shape[1], np.nan)
+    for i, column in enumerate(z.T):
+        own = column[~np.isnan(column)]
+        if own.size > 1:
+            out[i] = own.std(ddof=1) if np.isfinite(own).all() else np.inf
     return out
 
 
@@ -62,12 +67,14 @@ def bias_band(n_windows: float) -> tuple[float, float]:
 def diebold_mariano(loss: Vector, other: Vector) -> tuple[float, float]:
     """t-statistic and p-value of mean(loss - other) = 0; negative: the first is better.
 
-    loss, other : (n_windows,) infinite or missing pairs give NaN
+    loss, other : (n_windows,) missing ones are left out; NaN where any is infinite, or with fewer
+                  than ENOUGH windows
     Source      : Diebold & Mariano (1995), JBES 13, 253-263, with Newey-West errors
     """
-    if not (np.isfinite(loss).all() and np.isfinite(other).all()) or loss.size < ENOUGH:
+    seen = ~(np.isnan(loss) | np.isnan(other))
+    if seen.sum() < ENOUGH or np.isinf(loss[seen]).any() or np.isinf(other[seen]).any():
         return np.nan, np.nan
-    t = newey_west_t(loss - other)
+    t = newey_west_t(loss[seen] - other[seen])
     return t, erfc(abs(t) / sqrt(2.0))
 
 
@@ -112,13 +119,12 @@ def scores(forecasts: Frame, periods: float, horizon: int) -> Frame:
     forecasts : RISK_FORECASTS, variances and returns over the horizon
     periods   : sessions a year; horizon: sessions of a forecast
     verdict   : of the optimizer's model against the row's, on QLIKE averaged over each window's
-                portfolios; by Holm's p below LEVEL. A rival that took a portfolio for riskless
-                has lost without a test.
+                portfolios; p by Holm over the rivals on one kind, below LEVEL. A rival that took
+                a portfolio for riskless has lost without a test.
     """
     rows = forecasts.sort_values(["date", "portfolio", "model"], kind="stable").copy()
     rows["qlike"] = qlike(rows["predicted"].to_numpy(), rows["realised"].to_numpy())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rows["z"] = rows["gain"] / np.sqrt(rows["predicted"])
+    rows["z"] = standardised(rows["gain"].to_numpy(), rows["predicted"].to_numpy())
     out = []
     free = rows[~rows["kind"].str.startswith(CHOSEN)]
     for kind, part in [(EVERY, free), *rows.groupby("kind", sort=True)]:
@@ -131,7 +137,7 @@ def scores(forecasts: Frame, periods: float, horizon: int) -> Frame:
     table = pd.DataFrame(out)
     rival = table["model"] != BASE
     table.loc[~rival, ["dm_t", "p_value"]] = np.nan
-    table["p_value"] = holm(table["p_value"].to_numpy())
+    table["p_value"] = table.groupby("kind")["p_value"].transform(lambda p: holm(p.to_numpy()))
     base = table.loc[~rival].set_index("kind")["qlike"]
     table["verdict"] = [
         _verdict(r, base[r.kind]) if r.model != BASE else "" for r in table.itertuples()
@@ -144,7 +150,7 @@ def _row(own: Frame, per_year: float) -> dict[str, float]:
     spread = own.pivot(index="date", columns="portfolio", values="z")
     windows = spread.notna().sum().to_numpy()
     bias = bias_statistic(spread.to_numpy())
-    tried = windows >= min(ENOUGH, len(spread))
+    tried = windows >= min(ENOUGH, windows.max())  # an industry of a few windows tells nothing
     low, high = bias_band(float(np.mean(windows[tried])))
     half = np.sqrt(2.0 / windows[tried])
     return {

@@ -76,6 +76,7 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **_signal(dates, rng),
         **_universe(dates, symbols, rng),
         **trusted(dates.size - 1),
+        **risked(dates, rng),
     )
     return replace(inputs, **changes)
 
@@ -122,6 +123,32 @@ def trusted(sessions: int) -> dict:
         ),
         "holdout": holdout(),
     }  # fmt: skip
+
+
+def risked(dates, rng) -> dict:
+    """Forecasts of risk by two models, of which the second takes its own choice for riskless."""
+    days, models = dates[:-21:21], ("ledoit_wolf", "sample")
+    came = 2e-3 * rng.lognormal(0.0, 0.4, days.size)
+    forecasts = pd.DataFrame(
+        {
+            "date": np.tile(days, 2), "end": np.tile(dates[21::21][: days.size], 2),
+            "kind": "equal", "portfolio": "equal", "model": np.repeat(models, days.size),
+            "predicted": 2e-3, "realised": np.tile(came, 2), "gain": 0.01,
+        }
+    )  # fmt: skip
+    blank = {"portfolios": 1, "windows": days.size, "bias_low": 0.86, "bias_high": 1.14}
+    rows = [
+        {"kind": kind, "model": model, **blank, "predicted": 0.15 + 0.01 * i, "realised": 0.16,
+         "qlike": 0.2, "bias": 1.07, "inside": 0.9, "dm_t": (np.nan, 1.2)[i],
+         "p_value": (np.nan, 0.23)[i], "verdict": ("", "INCONCLUSIVE")[i]}
+        for kind in ("all", "book", "equal", "least_variance_ledoit_wolf", "least_variance_sample")
+        for i, model in enumerate(models)
+    ]  # fmt: skip
+    scores = pd.DataFrame(rows)
+    riskless = scores.index[-1]
+    scores.loc[riskless, ["predicted", "qlike", "bias"]] = [0.0, np.inf, np.inf]
+    scores.loc[riskless, "verdict"] = "BETTER"
+    return {"risk_forecasts": forecasts, "risk_scores": scores}
 
 
 def holdout(reads: int = 3, **changes) -> Holdout:

@@ -97,6 +97,9 @@ def test_every_text_is_escaped():
         "trials": whole.trials.assign(name=NASTY),
         "comparisons": whole.comparisons.assign(other=["benchmark", NASTY]),
         "survivorship": whole.survivorship.assign(hazard=NASTY + whole.survivorship["hazard"]),
+        "risk_scores": whole.risk_scores.assign(
+            kind=whole.risk_scores["kind"].replace("book", NASTY), verdict=NASTY
+        ),
         "holdout": sample.holdout(rows=sample.holdout().rows.assign(user=NASTY, kind=NASTY)),
         "meta": sample.meta(
             title=NASTY,

@@ -39,6 +39,11 @@ def test_bias_statistic_by_hand_and_its_band():
     assert np.isinf(scoring.bias_statistic(np.array([[np.inf], [1.0]])))[0]
 
 
+def test_what_is_taken_for_riskless_has_no_finite_score():
+    z = scoring.standardised(np.array([0.1, -0.1, 0.0, 0.1]), np.array([0.0, 0.0, 0.0, 0.04]))
+    np.testing.assert_array_equal(z, [np.inf, -np.inf, 0.0, 0.5])
+
+
 def test_the_band_holds_95_of_100_right_forecasts():
     z = generator(1, "band").normal(size=(100, 20_000))
     low, high = scoring.bias_band(100)
@@ -54,6 +59,10 @@ def test_diebold_mariano_has_its_size_and_its_sign():
     t, p_value = scoring.diebold_mariano(loss, loss + 0.3 + 0.1 * rng.normal(size=120))
     assert t < -10 and p_value < 1e-10
     assert np.isnan(scoring.diebold_mariano(loss[:20], loss[:20] + 1.0)).all()
+    # a window of which nothing is known is no window
+    blank = np.r_[loss, np.nan]
+    other = np.r_[loss[::-1], 1.0]
+    assert scoring.diebold_mariano(blank, other) == scoring.diebold_mariano(loss, loss[::-1])
 
 
 def test_holm_by_hand():

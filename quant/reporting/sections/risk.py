@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = {
     "long_short": "random, long/short",
     EVERY: "all but the book",
 }
+CHOSEN = LEAST + OWN  # the portfolio that Ledoit-Wolf takes for the least risky
 
 
 def blocks(inputs: ReportInputs) -> list[Block]:
@@ -44,6 +45,12 @@ def said(frame: Frame) -> str:
     """What Ledoit-Wolf predicted for the book and for all other portfolios, and what came."""
     own = frame[frame["model"] == OWN].set_index("kind")
     parts = [_one(own.loc[kind], KINDS[kind]) for kind in ("book", EVERY) if kind in own.index]
+    if CHOSEN in own.index:
+        row = own.loc[CHOSEN]
+        parts.append(
+            "For the portfolio that it takes for the least risky (shorts allowed, no limits), it "
+            f"predicted {percent(row['predicted'])}, and {percent(row['realised'])} came."
+        )
     return " ".join(parts)
 
 
@@ -64,7 +71,7 @@ def _ratio(row: pd.Series) -> float:
 
 def rivals_said(frame: Frame) -> str:
     """Which rivals forecast better or worse, and how much of that is certain."""
-    tests = frame[frame["model"].ne(OWN) & ~frame["kind"].str.startswith(LEAST)]
+    tests = frame[frame["model"].ne(OWN) & frame["kind"].isin([*KINDS, CHOSEN])]
     better, worse = (_pairs(tests[tests["verdict"] == v]) for v in ("WORSE", "BETTER"))
     open_ = int((tests["verdict"] == "INCONCLUSIVE").sum())
     first = f"A rival forecast significantly better: {better}." if better else (
@@ -77,7 +84,8 @@ def rivals_said(frame: Frame) -> str:
 def _pairs(rows: Frame) -> str:
     parts = []
     for model, own in rows.groupby("model", sort=True):
-        kinds = ", ".join(KINDS.get(k, k) for k in own["kind"])
+        names = {**KINDS, CHOSEN: "Ledoit-Wolf's portfolio of least variance"}
+        kinds = ", ".join(name for kind, name in names.items() if kind in set(own["kind"]))
         parts.append(f"{MODELS.get(model, model)} ({kinds})")
     return "; ".join(parts)
 
@@ -121,8 +129,8 @@ def _table(frame: Frame) -> Tabular:
         "return / predicted volatility, mean over portfolios; above 1 the forecast is too low; the "
         "band is that of one portfolio, In band the share of portfolios inside theirs (Menchero, "
         "Orr and Wang 2011). DM t: Diebold-Mariano on QLIKE with Newey-West errors, below 0 where "
-        "Ledoit-Wolf is better; p allows for the number of tests (Holm); INCONCLUSIVE at 5% or "
-        "with fewer than 24 windows.",
+        "Ledoit-Wolf is better; p allows for the rivals (Holm), not for the kinds of "
+        "portfolios, which are much alike; INCONCLUSIVE at 5% or with fewer than 24 windows.",
         texts=2,
         fold=True,
     )
