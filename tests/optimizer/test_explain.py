@@ -49,12 +49,19 @@ def unwilling(number: int) -> Problem:
     return replace(base, mu=base.mu - 0.03)
 
 
+def floored(number: int) -> Problem:
+    """Every group has to be held, at a loss."""
+    base = problem(number, tau=2.0, vol_target=0.4)
+    return replace(base, mu=base.mu - 0.03, group_low=np.full(3, 0.1), group_high=np.full(3, 0.6))
+
+
 KINDS = {
     "canonical": problem,
     "invested": invested,
     "long/short": long_short,
     "active": active,
     "unwilling": unwilling,
+    "floored": floored,
 }
 CASES = [(kind, number) for kind in KINDS for number in NUMBERS]
 
@@ -111,7 +118,7 @@ def test_every_kind_of_limit_binds_somewhere():
     wanted = {"volatility", "tracking error", "turnover", "gross", "group"}
     wanted |= {binding.BOUND, binding.LEAST, binding.TRADE_CAP}
     assert wanted <= {kind for kind, _ in found}
-    assert {("cash", True), ("cash", False)} <= found
+    assert {(kind, end) for kind in ("cash", "group") for end in (True, False)} <= found
 
 
 @pytest.mark.parametrize("kind, number", CASES)
