@@ -22,7 +22,7 @@ CATALOGUE = {
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
     "stress": "what delistings that the data lack would take",
     "report": "one self-contained HTML page",
-    "explain": "one session: what bound, what it cost, what gave way (date=2015-07-08)",
+    "explain": "one session (date=...): what bound, what it cost, what gave way",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
 }
 
