@@ -428,15 +428,22 @@ SURVIVORSHIP = table(
     known=SUMMARY,
 )
 
-# forecasts of the variance of a portfolio over the horizon, and what came; date: session of the
-# forecast; end: the last of its window; predicted: w'Sigma w; realised: sum of squared daily
-# returns; gain: sum of daily returns; decimal, weights held constant
+# forecasts w'Sigma w of the variance of a portfolio over the horizon, decimal
 RISK_FORECASTS = table(
     "risk_forecasts",
-    dates("date", "end"),
+    dates("date"),
     strings("kind", "portfolio", "model"),
-    doubles("predicted", "realised", "gain"),
+    doubles("predicted"),
     key=("date", "portfolio", "model"),
+)
+# what came after the forecast of `date`, up to `end`, at constant weights, decimal; realised: sum
+# of squared daily returns; gain: sum of daily returns
+RISK_OUTCOMES = table(
+    "risk_outcomes",
+    dates("date", "end"),
+    strings("portfolio"),
+    doubles("realised", "gain"),
+    key=("date", "portfolio"),
     known="end",
 )
 # their scores; predicted, realised: annual volatility; bias: mean over portfolios of the standard

@@ -50,7 +50,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("active", "active_low", "active_high", "sharpe", "sharpe_low", "sharpe_high"),
         "break_even",
     ),
-    "risk_forecasts": ("date", "portfolio", "model", "predicted", "realised"),
+    "risk_forecasts": ("date", "portfolio", "model", "predicted"),
+    "risk_outcomes": ("date", "portfolio", "realised"),
     "risk_scores": (
         *("kind", "model", "portfolios", "windows", "predicted", "realised", "qlike", "bias"),
         *("bias_low", "bias_high", "inside", "dm_t", "p_value", "verdict"),
@@ -145,6 +146,7 @@ class ReportInputs:
     comparisons: Frame = field(default_factory=pd.DataFrame)
     survivorship: Frame = field(default_factory=pd.DataFrame)
     risk_forecasts: Frame = field(default_factory=pd.DataFrame)
+    risk_outcomes: Frame = field(default_factory=pd.DataFrame)
     risk_scores: Frame = field(default_factory=pd.DataFrame)
     holdout: Holdout = field(default_factory=Holdout)
 

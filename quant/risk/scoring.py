@@ -89,23 +89,18 @@ def holm(p: Vector) -> Vector:
     return out
 
 
-def forecasts(tried: Tried, models: Mapping[str, Forecast], future: Matrix) -> Frame:
-    """What each model says of each portfolio over a window, and what came.
+def forecasts(tried: Tried, models: Mapping[str, Forecast], horizon: int) -> Frame:
+    """Variance that each model predicts for each portfolio over `horizon` sessions.
 
-    future  : (n_sessions, n_assets) returns after the forecast, NaN (no trade) counts as 0
-    Returns : kind, portfolio, model, predicted, realised, gain; see RISK_FORECASTS
+    Returns : kind, portfolio, model, predicted; see RISK_FORECASTS
     """
-    came = np.nan_to_num(future, nan=0.0) @ tried.weights
-    realised, gain = np.square(came).sum(axis=0), came.sum(axis=0)
     parts = [
         pd.DataFrame(
             {
                 "kind": tried.kinds,
                 "portfolio": tried.names,
                 "model": name,
-                "predicted": len(future) * model.variances(tried.weights),
-                "realised": realised,
-                "gain": gain,
+                "predicted": horizon * model.variances(tried.weights),
             }
         )
         for name, model in models.items()
@@ -113,10 +108,26 @@ def forecasts(tried: Tried, models: Mapping[str, Forecast], future: Matrix) -> F
     return pd.concat(parts, ignore_index=True)
 
 
+def outcomes(tried: Tried, future: Matrix) -> Frame:
+    """What came of each portfolio at constant weights.
+
+    future  : (n_sessions, n_assets) returns after the forecast, NaN (no trade) counts as 0
+    Returns : portfolio, realised, gain; see RISK_OUTCOMES
+    """
+    came = np.nan_to_num(future, nan=0.0) @ tried.weights
+    return pd.DataFrame(
+        {
+            "portfolio": tried.names,
+            "realised": np.square(came).sum(axis=0),
+            "gain": came.sum(axis=0),
+        }
+    )
+
+
 def scores(forecasts: Frame, periods: float, horizon: int) -> Frame:
     """RISK_SCORES: a row for each kind of portfolio and model; `all` is what no model chose.
 
-    forecasts : RISK_FORECASTS, variances and returns over the horizon
+    forecasts : RISK_FORECASTS with the columns of RISK_OUTCOMES
     periods   : sessions a year; horizon: sessions of a forecast
     verdict   : of the optimizer's model against the row's, on QLIKE averaged over each window's
                 portfolios; p by Holm over the rivals on one kind, below LEVEL. A rival that took

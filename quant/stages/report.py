@@ -29,7 +29,7 @@ SHOWN = (
     tables.IC, tables.QUANTILES, tables.DECAY, tables.MEMBERS, tables.UNIVERSE_COUNTS,
     tables.QUALITY, tables.NOTES, tables.FOLDS, tables.CPCV, tables.CALIBRATION,
     tables.MEMBERSHIP, tables.BENCHMARK, tables.TRIALS, tables.COMPARISONS, tables.SURVIVORSHIP,
-    tables.RISK_FORECASTS, tables.RISK_SCORES,
+    tables.RISK_FORECASTS, tables.RISK_OUTCOMES, tables.RISK_SCORES,
 )  # fmt: skip
 
 

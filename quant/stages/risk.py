@@ -45,26 +45,38 @@ def settings(config: "Config") -> dict[str, Any]:
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
-    """Forecasts that do not overlap, one every horizon, and their scores."""
+    """Forecasts one horizon apart, what came where the window has ended, and the scores."""
     world, horizon = seen(f), s["horizon"]
-    parts = []
+    said: list[Frame] = []
+    came: list[Frame] = []
     for t in sessions(world, s["risk"].window, horizon):
         rng = generator(c.seed, "risk", "portfolios", str(world.dates[t]))
-        rows = forecast(world, t, s["risk"], horizon, rng)
-        parts.append(rows.assign(date=world.dates[t], end=world.dates[t + horizon]))
-    columns, empty = tables.RISK_SCORES.schema.names, tables.RISK_FORECASTS.schema.names
-    if not parts:
+        tried, models, names = forecast(world, t, s["risk"], rng)
+        said.append(scoring.forecasts(tried, models, horizon).assign(date=world.dates[t]))
+        end = t + horizon
+        if end < world.dates.size:
+            rows = scoring.outcomes(tried, world.returns[t + 1 : end + 1, names])
+            came.append(rows.assign(date=world.dates[t], end=world.dates[end]))
+    forecasts, outcomes = filled(tables.RISK_FORECASTS, said), filled(tables.RISK_OUTCOMES, came)
+    scores = pd.DataFrame(columns=tables.RISK_SCORES.schema.names)
+    if came:
+        both = forecasts.merge(outcomes, on=["date", "portfolio"])
+        scores = scoring.scores(both, s["periods"], horizon)[list(scores.columns)]
+        own = scores[(scores["model"] == scoring.BASE) & (scores["kind"] == scoring.EVERY)].iloc[0]
+        c.metrics.update({f"risk.{name}": float(own[name]) for name in ("bias", "qlike")})
+    else:
         logs.event("the sample is too short to score a forecast of risk on")
-        return {
-            "risk_forecasts": pd.DataFrame(columns=empty),
-            "risk_scores": pd.DataFrame(columns=columns),
-        }
-    made = pd.concat(parts, ignore_index=True)
-    made[["date", "end"]] = made[["date", "end"]].astype("datetime64[ns]")
-    found = scoring.scores(made, s["periods"], horizon)
-    own = found[(found["model"] == scoring.BASE) & (found["kind"] == scoring.EVERY)].iloc[0]
-    c.metrics.update({f"risk.{name}": float(own[name]) for name in ("bias", "qlike")})
-    return {"risk_forecasts": made[empty], "risk_scores": found[columns]}
+    return {"risk_forecasts": forecasts, "risk_outcomes": outcomes, "risk_scores": scores}
+
+
+def filled(table: tables.Table, parts: list[Frame]) -> Frame:
+    """The rows of all sessions in the table's columns; none where there are no sessions."""
+    columns = table.schema.names
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    rows = pd.concat(parts, ignore_index=True)[columns]
+    days = [name for name in ("date", "end") if name in columns]
+    return rows.astype(dict.fromkeys(days, "datetime64[ns]"))
 
 
 def sessions(world: World, length: int, horizon: int) -> Iterator[int]:
@@ -72,12 +84,13 @@ def sessions(world: World, length: int, horizon: int) -> Iterator[int]:
     enough = world.member.sum(axis=1) >= 2
     known = np.flatnonzero(enough & (np.arange(enough.size) + 1 >= length))
     if known.size:
-        steps = range(int(known[0]), enough.size - horizon, horizon)
-        yield from (t for t in steps if enough[t])
+        yield from (t for t in range(int(known[0]), enough.size, horizon) if enough[t])
 
 
-def forecast(world: World, t: int, s: Any, horizon: int, rng: np.random.Generator) -> Frame:
-    """Every model on every portfolio, from the close of session `t`."""
+def forecast(
+    world: World, t: int, s: Any, rng: np.random.Generator
+) -> tuple[portfolios.Tried, Mapping[str, rivals.Forecast], Codes]:
+    """Portfolios and models at the close of session `t`, and the columns of their names."""
     names = np.flatnonzero(world.member[t] | (world.held[t] != 0))
     group = world.group[t, names]
     models = rivals.models(window(world.returns, t, names, group, s.window, s.min_coverage))
@@ -85,7 +98,7 @@ def forecast(world: World, t: int, s: Any, horizon: int, rng: np.random.Generato
         world.member[t, names], world.groups[group], world.liquidity[t, names],
         world.held[t, names], models, rng,
     )  # fmt: skip
-    return scoring.forecasts(tried, models, world.returns[t + 1 : t + 1 + horizon, names])
+    return tried, models, names
 
 
 def seen(f: Inputs) -> World:
@@ -113,7 +126,7 @@ def seen(f: Inputs) -> World:
 STAGE = Stage(
     "risk",
     needs=(tables.BARS, tables.SESSIONS, tables.MEMBERS, tables.MEMBERSHIP, tables.WEIGHTS),
-    makes=(tables.RISK_FORECASTS, tables.RISK_SCORES),
+    makes=(tables.RISK_FORECASTS, tables.RISK_OUTCOMES, tables.RISK_SCORES),
     settings=settings,
     run=run,
     module=__name__,

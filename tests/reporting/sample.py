@@ -131,11 +131,11 @@ def risked(dates, rng) -> dict:
     came = 2e-3 * rng.lognormal(0.0, 0.4, days.size)
     forecasts = pd.DataFrame(
         {
-            "date": np.tile(days, 2), "end": np.tile(dates[21::21][: days.size], 2),
-            "kind": "equal", "portfolio": "equal", "model": np.repeat(models, days.size),
-            "predicted": 2e-3, "realised": np.tile(came, 2), "gain": 0.01,
+            "date": np.tile(days, 2), "kind": "equal", "portfolio": "equal",
+            "model": np.repeat(models, days.size), "predicted": 2e-3,
         }
     )  # fmt: skip
+    outcomes = pd.DataFrame({"date": days, "portfolio": "equal", "realised": came, "gain": 0.01})
     blank = {"portfolios": 1, "windows": days.size, "bias_low": 0.86, "bias_high": 1.14}
     rows = [
         {"kind": kind, "model": model, **blank, "predicted": 0.15 + 0.01 * i, "realised": 0.16,
@@ -148,7 +148,7 @@ def risked(dates, rng) -> dict:
     riskless = scores.index[-1]
     scores.loc[riskless, ["predicted", "qlike", "bias"]] = [0.0, np.inf, np.inf]
     scores.loc[riskless, "verdict"] = "BETTER"
-    return {"risk_forecasts": forecasts, "risk_scores": scores}
+    return {"risk_forecasts": forecasts, "risk_outcomes": outcomes, "risk_scores": scores}
 
 
 def holdout(reads: int = 3, **changes) -> Holdout:

@@ -88,7 +88,8 @@ def world():
             np.ones(n, bool), np.repeat(["a", "b"], n // 2).astype(object), np.full(n, np.nan),
             np.zeros(n), models, rng,
         )  # fmt: skip
-        parts.append(scoring.forecasts(tried, models, future).assign(date=day))
+        both = scoring.forecasts(tried, models, 21).merge(scoring.outcomes(tried, future))
+        parts.append(both.assign(date=day))
     return pd.concat(parts, ignore_index=True)
 
 

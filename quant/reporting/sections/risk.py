@@ -92,12 +92,13 @@ def _pairs(rows: Frame) -> str:
 
 def _chart(inputs: ReportInputs) -> list[Block]:
     """Predicted and realised volatility of the equal-weight universe, window by window."""
-    frame = inputs.risk_forecasts
-    if len(frame):
-        frame = frame[(frame["portfolio"] == "equal") & (frame["model"] == OWN)]
-    if len(frame) < 2:
+    frame, came = inputs.risk_forecasts, inputs.risk_outcomes
+    if not (len(frame) and len(came)):
         return []
-    rows = frame.sort_values("date")
+    frame = frame[(frame["portfolio"] == "equal") & (frame["model"] == OWN)]
+    rows = frame.merge(came, on=["date", "portfolio"]).sort_values("date")
+    if len(rows) < 2:
+        return []
     scale = inputs.meta.periods_per_year / inputs.meta.horizon
     series = [
         Line(name, np.sqrt(rows[column].to_numpy(float) * scale), tone)
