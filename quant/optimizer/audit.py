@@ -45,8 +45,9 @@ class Audit:
 
     @property
     def score(self) -> float:
-        """Violation and gap in units of what is allowed, the worse of the two."""
-        return max(self.violation / MAX_VIOLATION, abs(self.gap) / MAX_GAP)
+        """The worse of violation and gap, in units of what is allowed; inf where one is NaN."""
+        worst = float(np.maximum(self.violation / MAX_VIOLATION, abs(self.gap) / MAX_GAP))
+        return worst if np.isfinite(worst) else np.inf
 
     @property
     def passed(self) -> bool:
@@ -73,7 +74,7 @@ def violation(
     if np.isfinite(limits.variance) and limits.variance > 0:
         level = variance(problem, weights) if level is None else level
         excess.append(float(np.sqrt(level / limits.variance)) - 1.0)
-    return max(0.0, *excess)
+    return float(np.maximum(np.max(excess), 0.0))  # NaN stays NaN
 
 
 def audit(problem: Problem, limits: Limits, weights: Vector, duals: Duals) -> Audit:

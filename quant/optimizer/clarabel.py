@@ -20,7 +20,7 @@ from quant.optimizer.terms import Duals, Limits, gradient_size
 
 _FIXED = 1e-13
 _LOOSE = 1e-8
-_SOLVED = ("Solved", "AlmostSolved", "InsufficientProgress")
+_NEARLY = ("AlmostSolved", "InsufficientProgress")
 
 
 def solve_clarabel(problem: Problem, limits: Limits, tolerance: float = 1e-10) -> Point | None:
@@ -58,11 +58,13 @@ def _run(tolerance: float, *program: Any) -> Any | None:
     Boxes that differ by orders of magnitude can stall the last digits: a stalled program is solved
     once more, to _LOOSE, and what the point is worth is left to the audit.
     """
+    best = None
     for target in dict.fromkeys((tolerance, max(tolerance, _LOOSE))):
         found = clarabel.DefaultSolver(*program, _settings(target)).solve()
-        if str(found.status) in _SOLVED:
+        if str(found.status) == "Solved":
             return found
-    return None
+        best = found if str(found.status) in _NEARLY else best
+    return best
 
 
 def _settings(tolerance: float) -> clarabel.DefaultSettings:

@@ -133,7 +133,7 @@ def _sell_risk(problem: Problem, limits: Limits, weights: Vector) -> None:
         move[chosen] = room[chosen]
         move *= _fraction(problem, spare, total_spare, move)
         slope, curve = float(marginal @ move), variance(problem, move)
-        step = min(1.0, slope / curve)
+        step = min(1.0, slope / curve) if curve > 0 else 1.0
         # the smaller root of  level - 2 step slope + step^2 curve = cap, where there is one
         inside = slope**2 - curve * (level - limits.variance)
         if inside >= 0:

@@ -136,12 +136,12 @@ def _groups(problem: Problem, limits: Limits, relaxed: list[Relaxation]) -> Limi
     # together they must leave room for the budget: back in proportion
     bottom, top = np.maximum(low, least), np.minimum(high, most)
     if bottom.sum() > limits.total_high + _NEGLIGIBLE:
-        share = (limits.total_high - least.sum()) / (bottom.sum() - least.sum())
+        share = (limits.total_high - least.sum()) / max(bottom.sum() - least.sum(), _NEGLIGIBLE)
         low = high = least + share * (bottom - least)
         low_box = limits.low  # the level says enough
         limits, why = limits.with_(total_high=np.inf), "the budget comes first"
     elif top.sum() < limits.total_low - _NEGLIGIBLE:
-        share = (limits.total_low - top.sum()) / (most.sum() - top.sum())
+        share = (limits.total_low - top.sum()) / max(most.sum() - top.sum(), _NEGLIGIBLE)
         low = high = top + share * (most - top)
         high_box = limits.high
         limits, why = limits.with_(total_low=-np.inf), "the budget comes first"
@@ -202,6 +202,6 @@ def _rounded_up(value: float) -> float:
 
 
 def _only_turnover(problem: Problem) -> Problem:
-    # as small as real costs are, so that a least turnover of zero can be certified too
-    one, zero = np.full(problem.n, 1e-3), np.zeros(problem.n)
+    # so cheap that a least turnover of zero is certified to 1e-9 of weight
+    one, zero = np.full(problem.n, 1e-5), np.zeros(problem.n)
     return replace(problem, mu=zero, gamma=0.0, lambda1=one, lambda2=zero)

@@ -13,7 +13,7 @@ from quant.optimizer.point import Point
 from quant.optimizer.problem import Problem
 from quant.optimizer.terms import Duals, Limits, Position, exposures, position
 
-_NEAR = 1e-6
+_NEAR = 2e-5
 _STEPS = 4
 
 

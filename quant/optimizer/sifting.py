@@ -78,7 +78,8 @@ def _first(
     most = _FIRST if warm is None else max(_FIRST, int(_GROWTH * warm.moved))
     gaps, best = name_gaps(problem, limits, position(problem, start), _eager(problem, guess))
     tried = _directions(base, best, 1e-9) & (gaps >= _top(gaps, most))
-    return needed, tried | needed if needed.sum() <= most else tried
+    few = needed.sum() <= most or not tried.any()
+    return needed, tried | needed if few else tried
 
 
 def _eager(problem: Problem, duals: Duals) -> Duals:

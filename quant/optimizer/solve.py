@@ -32,7 +32,8 @@ class Solution:
     weights, trades : (n,) targets and weights - held; names in the no-trade zone trade exactly 0
     cash            : 1 - sum of the weights
     status          : "optimal", or "relaxed" where a limit was out of reach today
-    solver          : the method that found it: another than asked for after a fallback
+    solver          : the method that found it; another than asked for where that, or a phase
+                      before, fell back
     objective       : mu'w - gamma/2 w'Sigma w - cost, return over the horizon
     violation, gap  : the audit, against the limits in force
     duals, reduced  : prices of the joint limits; (n,) price of each name's own box
@@ -93,8 +94,10 @@ def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -
         raise ProblemError(f"method {method!r} is unknown; choose one of {sorted(METHODS)}.")
     began = time.perf_counter()
     warm = _usable(problem, warm)
-    within = reach(problem, partial(_weights_of, method))
+    used: list[str] = []  # methods, of the phases before too
+    within = reach(problem, partial(_weights_of, method, used))
     point, state, solver = _certified(problem, within.limits, within.start, method, warm)
+    solver = next((other for other in used if other != method), solver)
     return _solution(problem, within, point, state, solver, time.perf_counter() - began)
 
 
@@ -134,7 +137,10 @@ def _certified(
         point = METHODS[name](problem, limits, start, warm)
         if point is None:
             continue
-        point, state = _clean(problem, limits, point)
+        cleaned = _clean(problem, limits, point)
+        if cleaned is None:
+            continue
+        point, state = cleaned
         if state.passed:
             return point, state, name
         best = state if best is None or abs(state.gap) < abs(best.gap) else best
@@ -150,17 +156,22 @@ def _certified(
 
 
 def _weights_of(
-    method: str, problem: Problem, limits: Limits, start: Vector, enough: float
+    method: str, used: list[str], problem: Problem, limits: Limits, start: Vector, enough: float
 ) -> Vector:
     if method == "sifting" and enough > 0:
         point = sift(problem, limits, start, None, enough)
         if point is not None and variance(problem, point.weights) <= enough:
             return point.weights
-    return _certified(problem, limits, start, method, None)[0].weights
+    point, _, solver = _certified(problem, limits, start, method, None)
+    used.append(solver)
+    return point.weights
 
 
-def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit]:
-    """Polish, put names that belong at rest or at a bound exactly there; keep what audits best."""
+def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit] | None:
+    """Polish, put names that belong at rest or at a bound exactly there; keep what audits best.
+
+    None where the point holds no numbers.
+    """
     rough = Point(point.weights, clip(limits, point.duals), point.rounds)
     judged = []
     # polished before rough, cleaner before not: the first that is good enough, else the best
@@ -177,7 +188,7 @@ def _clean(problem: Problem, limits: Limits, point: Point) -> tuple[Point, Audit
         judged.append((candidate, state))
         if state.score <= _GOOD:
             return judged[-1]
-    return min(judged, key=lambda pair: pair[1].score)
+    return min(judged, key=lambda pair: pair[1].score, default=None)
 
 
 def _at_rest(
@@ -187,7 +198,8 @@ def _at_rest(
     ends = at_end(problem, limits, best)
     placed = np.where(ends & (np.abs(weights - best) <= _SNAP), best, weights)
     small = np.abs(placed - problem.held) <= dust
-    return np.where(small, np.clip(problem.held, limits.low, limits.high), placed)
+    # the sum makes -0.0 a plain zero
+    return np.where(small, np.clip(problem.held, limits.low, limits.high), placed) + 0.0
 
 
 def _usable(problem: Problem, warm: Warm | None) -> Warm | None:
