@@ -115,7 +115,8 @@ def _book(p: Problem, s: Solution) -> str:
     return (
         f"The book came in with {percent(1 - p.held.sum())} cash and {risk} of "
         f"{percent(before)}, and is sent to {percent(s.cash)} and {percent(s.vol)}: "
-        f"{count(bought)} names are bought and {count(sold)} sold, {percent(s.turnover)} of NAV."
+        f"{count(bought)} name{'s are' if bought != 1 else ' is'} bought and {count(sold)} sold, "
+        f"{percent(s.turnover)} of NAV."
     )
 
 

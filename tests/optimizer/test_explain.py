@@ -225,6 +225,16 @@ def test_a_limit_that_really_gave_way_is_named_so():
     joint = [g for g in binding.gave_way(base, solution) if not g.of_name]
     assert [g.kind for g in joint] == ["turnover"]
     assert joint[0].asked == 0.05 and joint[0].reached > 0.05
+    assert joint[0].why == "volatility comes first"
+
+
+def test_leavers_that_need_more_turnover_are_not_blamed_on_volatility():
+    """A third of the book leaves the universe at once; the volatility cap is far away."""
+    upper = np.r_[np.zeros(8), np.full(16, 0.2)]
+    base = problem(3, tau=0.2, vol_target=0.5, held=np.full(24, 0.04), upper=upper)
+    (gone,) = binding.gave_way(base, solve(base))
+    assert gone.kind == "turnover" and gone.reached == pytest.approx(0.32)
+    assert gone.why == "names outside their bounds are traded first"
 
 
 def test_lifting_never_narrows():

@@ -21,6 +21,11 @@ MOTIVE = {
     "cash limit": ("brings cash to the limit",) * 2,
     "gross limit": ("brings gross exposure to the limit",) * 2,
 }
+FORCED = {
+    binding.ABSENT: "has left the universe",
+    binding.BOUND: "is above its largest weight",
+    binding.LEAST: "is below its least weight",
+}
 STOP = {
     binding.ABSENT: "may not be held",
     binding.BOUND: "largest weight",
@@ -72,7 +77,7 @@ def trades(problem: Problem, told: Explanation) -> Block:
         rows,
         "Each term is the change per percentage point in the direction of the trade, at the "
         "weights decided; positive speaks for more. They sum to zero where the trade stopped by "
-        "itself, and to what its own limit withholds where that stopped it.",
+        "itself, and to what its own limit withholds, or forces, where that stopped it.",
         texts=2,
     )  # fmt: skip
 
@@ -80,5 +85,5 @@ def trades(problem: Problem, told: Explanation) -> Block:
 def _reason(trade: Trade) -> str:
     verb = "buy" if trade.trade > 0 else "sell"
     if trade.forced:
-        return f"{verb}: has to, its weight is outside its bounds"
+        return f"{verb}: {FORCED.get(trade.limit, 'its weight is outside its bounds')}"
     return f"{verb}: {MOTIVE.get(trade.motive, (trade.motive,) * 2)[trade.trade < 0]}"

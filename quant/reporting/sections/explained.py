@@ -158,7 +158,7 @@ def gave_way(problem: Problem, told: Explanation, groups: np.ndarray) -> list[Bl
         )  # fmt: skip
         blocks.append(
             Tabular(
-                f"{count(len(rows))} names that {why.replace('its', 'the')}: {NAMES[kind]}",
+                f"{NAMES[kind].capitalize()}: {count(len(rows))}, {why}",
                 ("Name", "Held", "After today", "Bound"), body,
                 "Traded as far as the day allows; the rest follows. No limit on the book is broken "
                 "by it.", fold=True,
