@@ -4,8 +4,8 @@ UV_VERSION := 0.13.9
 PYTHON     ?= python3.11
 UV         := .uv/bin/uv
 RUN        := $(UV) run --locked --no-sync
-# extras to install: `make setup` brings all; demo and test need none of them
-EXTRAS     ?= --all-extras
+# extras to install: `make setup` brings torch; demo and test need none
+EXTRAS     ?= --extra rl
 # DATA=files DATA_ARGS="data.root=~/prices" overrides the vendor
 DATA_US    := $(or $(DATA),yfinance)
 DATA_CN    := $(or $(DATA),tushare)
@@ -14,7 +14,7 @@ US         := $(RUN) python -m quant.main region=us data=$(DATA_US) $(DATA_ARGS)
 CN         := $(RUN) python -m quant.main region=cn data=$(DATA_CN) $(DATA_ARGS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo smoke test test-slow lint ui bench \
+.PHONY: help setup lock demo smoke test test-slow lint ui bench bench-optimizer \
   data_us data_cn train_us train_cn opt_US opt_CN backtest_us backtest_cn \
   report_US report_CN e2e_us e2e_cn
 
@@ -64,6 +64,12 @@ lint: .venv/.baseline  ## ruff
 
 bench: .venv/.baseline  ## what is claimed about speed, side by side
 	$(RUN) python -m tests.benchmarks $(ARGS)
+
+# the packages measured beside ours have dependencies of their own: they never enter .venv
+bench-optimizer: $(UV)  ## the optimizer beside the public packages
+	test -x .uv/bench/bin/python || $(UV) venv --quiet .uv/bench
+	$(UV) export --quiet --locked --all-groups --extra bench --no-emit-project | $(UV) pip sync --quiet --python .uv/bench --require-hashes -
+	.uv/bench/bin/python -m tests.benchmarks optimizer $(ARGS)
 
 ui: .venv/.baseline  ## the tracking UI on loopback
 	@echo "open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"

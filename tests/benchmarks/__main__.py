@@ -5,7 +5,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = sorted(p.stem for p in HERE.glob("*.py") if not p.stem.startswith("_"))
+NAMES = sorted(
+    p.stem
+    for p in HERE.iterdir()
+    if not p.stem.startswith("_") and (p.suffix == ".py" or (p / "__main__.py").exists())
+)
 
 
 def asked(words: list[str]) -> list[list[str]]:
