@@ -99,7 +99,7 @@ def test_reduced_gradients_vanish_where_names_move_freely(solved):
     assert (solution.reduced[at_top] >= -1e-12).all()
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["budget", "group", "turnover", "variance"])
 def test_prices_that_are_no_numbers_prove_nothing(solved, name, value):
     problem, solution = solved

