@@ -20,9 +20,10 @@ from numba import njit
 from quant.core.types import Matrix, Vector
 
 _STEPS = 60
-_GAP, _PRIMAL, _DUAL = 1e-10, 1e-9, 1e-8
-_CLOSE = 1e6  # in units of these: near enough to be polished and audited
+_GAP, _PRIMAL, _DUAL = 1e-12, 1e-11, 1e-10
+_CLOSE = 1e8  # in units of these: near enough to be polished and audited
 _BACK = 0.9995  # share of the way to the boundary
+_PATIENCE = 4  # steps without progress, once close
 _SHORT = 0.2  # a step below this got nowhere
 
 
@@ -57,7 +58,7 @@ class Found:
 
 
 def minimise(p: Program) -> Found | None:
-    """Optimum to about 1e-10, or None where the steps do not arrive (no feasible point).
+    """Optimum to about 1e-12, or None where the steps do not arrive (no feasible point).
 
     Steps that stall nearby count as arrived: what the point is worth is left to the audit.
     """
@@ -87,7 +88,7 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
     if curved:
         slack[m] = max(level - 0.5 * (x @ (risk @ x)) - slope @ x, 1.0)
     count = 2 * k + size - n_equal
-    best = (_CLOSE, x, price)
+    best, stalled = (_CLOSE, x, price), 0
     for step in range(_STEPS):
         above = upper - x
         dual = linear + quadratic @ x - low + high
@@ -108,7 +109,11 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
         if off <= 1.0:
             return x, price, step
         if off < best[0]:
-            best = (off, x, price)
+            best, stalled = (off, x, price), 0
+        elif best[0] < _CLOSE:
+            stalled += 1
+            if stalled == _PATIENCE:
+                break
         for i in range(k):
             hessian[i, i] += low[i] / x[i] + high[i] / above[i]
         half = jacobian.T.copy()
@@ -158,7 +163,7 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
         low, high = low + a * dl, high + a * dh
         slack, price = slack + a * ds, price + a * dp
     off, x, price = best
-    return x, price, _STEPS if off < _CLOSE else -1
+    return x, price, step if off < _CLOSE else -1
 
 
 @njit(cache=True, error_model="numpy")
