@@ -53,7 +53,7 @@ def test_the_optimum_is_that_of_the_reference(method, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", TWISTS)
 def test_many_problems_need_no_fallback(kind):
-    """Two in 22 may be helped, and books of one or two names, where there is nothing to sift."""
+    """Three in 22 may be helped, and books of one or two names, where there is nothing to sift."""
     helped = 0
     for number in range(3, 25):
         problem = twisted(kind, number)
@@ -62,7 +62,7 @@ def test_many_problems_need_no_fallback(kind):
         size = magnitude(problem, reference.weights)
         assert certified(solution)
         assert abs(solution.objective - reference.objective) <= 1e-8 * size
-    assert helped <= 2
+    assert helped <= 3
 
 
 @pytest.mark.parametrize("method", METHODS)
