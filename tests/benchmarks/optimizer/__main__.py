@@ -115,8 +115,8 @@ def main() -> None:
         print(f"SKIPPED {name}: {why}; `make bench-optimizer` brings it.", flush=True)
     # what cvxpy and the packages say on accuracy is in the table
     warnings.simplefilter("ignore")
-    found = {book: one(source, book, chosen) for book in days.VARIANTS}
     about = {"market": source.name, **environment(missing), "missing": sorted(missing)}
+    found = {book: one(source, book, chosen) for book in days.VARIANTS}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps({"about": about, **found}, indent=1, default=float))
     print(f"\n{source.name}, {chosen.days} days from {source.market.dates[source.first]}, CPU ms of"
