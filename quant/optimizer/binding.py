@@ -11,7 +11,7 @@ import numpy as np
 from quant.core.types import Vector
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution
-from quant.optimizer.terms import exposures, variance
+from quant.optimizer.terms import exposures
 
 BP = 1e4
 PER_POINT = 0.01 * BP  # objective per unit of a limit -> bp of NAV per percentage point of it
@@ -124,8 +124,7 @@ def gave_way(problem: Problem, solution: Solution) -> list[GaveWay]:
             names.append(GaveWay(kind, i, r.limit, r.reached, why))
         else:
             which = int(rest) if kind == "group" else JOINT
-            why = _turnover_cause(problem, solution) if kind == "turnover" else r.why
-            joints.append(GaveWay(kind, which, r.limit, r.reached, why))
+            joints.append(GaveWay(kind, which, r.limit, r.reached, r.why))
     return joints + names
 
 
@@ -159,17 +158,6 @@ def _kind(problem: Problem, solution: Solution, i: int, up: bool) -> str:
     if problem.lower[i] >= solution.limits.low[i] - _AT_END:
         return LEAST
     return TRADE_CAP if lowest[i] >= solution.limits.low[i] - _AT_END else FORCED
-
-
-def _turnover_cause(problem: Problem, solution: Solution) -> str:
-    """What asks for more turnover than the limit: the first, hardest first, that already does."""
-    limits, held = solution.limits, problem.held
-    nearest = np.clip(held, limits.low, limits.high)
-    if np.abs(nearest - held).sum() > problem.tau:
-        return "names outside their bounds are traded first"
-    if variance(problem, nearest) > limits.variance:
-        return "volatility comes first"
-    return "groups, gross and cash come first"
 
 
 def _of_a_name(problem: Problem, i: int, above: bool) -> tuple[str, str]:

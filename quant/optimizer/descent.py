@@ -133,7 +133,9 @@ def _sell_risk(problem: Problem, limits: Limits, weights: Vector) -> None:
         move[chosen] = room[chosen]
         move *= _fraction(problem, spare, total_spare, move)
         slope, curve = float(marginal @ move), variance(problem, move)
-        step = min(1.0, slope / curve) if curve > 0 else 1.0
+        if slope <= 1e-150:  # nothing left to sell but rounding
+            return
+        step = 1.0 if slope >= curve else slope / curve
         # the smaller root of  level - 2 step slope + step^2 curve = cap, where there is one
         inside = slope**2 - curve * (level - limits.variance)
         if inside >= 0:

@@ -71,8 +71,8 @@ def reach(problem: Problem, method: Method) -> Reach:
     start = method(_only_turnover(problem), limits.with_(tau=np.inf), start, 0.0)
     tau_min = float(np.abs(start - problem.held).sum())
     if tau_min > problem.tau:
-        why = "volatility" if np.isfinite(limits.variance) else "groups and bounds"
-        relaxed.append(Relaxation("turnover", problem.tau, tau_min, f"{why} come first"))
+        why = _turnover_cause(problem, limits)
+        relaxed.append(Relaxation("turnover", problem.tau, tau_min, why))
         limits = limits.with_(tau=_rounded_up(tau_min))
     return Reach(limits, start, tau_min, relaxed)
 
@@ -194,6 +194,16 @@ def _least_variance(
         Relaxation("volatility", problem.vol_target, reached, "trade caps and groups come first")
     )
     return limits.with_(variance=reached**2 / problem.horizons_per_year), least
+
+
+def _turnover_cause(problem: Problem, limits: Limits) -> str:
+    """What asks for more turnover than the limit: the first, hardest first, that already does."""
+    nearest = np.clip(problem.held, limits.low, limits.high)
+    if np.abs(nearest - problem.held).sum() > problem.tau:
+        return "names outside their bounds are traded first"
+    if variance(problem, nearest) > limits.variance:
+        return "volatility comes first"
+    return "groups, gross and cash come first"
 
 
 def _rounded_up(value: float) -> float:

@@ -54,7 +54,7 @@ def test_volatility_comes_before_turnover():
     assert solution.tau_min > 0.35
     assert solution.tau_min <= solution.tau_eff <= solution.tau_min + 2.1e-5
     assert solution.turnover <= solution.tau_eff + 1e-6
-    assert "volatility come first" in solution.reason
+    assert "volatility comes first" in solution.reason
 
 
 def test_the_least_turnover_is_the_least():
