@@ -129,41 +129,47 @@ def _minimise(linear, quadratic, upper, rows, bound, n_equal, risk, slope, level
             break
         now = (x, above, low, high, slack, price, n_equal)
         found = (lower, half, joint, jacobian)
-        # predictor: straight at complementarity 0
-        dx, dl, dh, ds, dp = _direction(
-            now, found, dual, miss, -low * x, -high * above, -price * slack
-        )
-        a = _reach(now, dx, dl, dh, ds, dp)
-        after = (low + a * dl) @ (x + a * dx) + (high + a * dh) @ (above - a * dx)
-        after += (price + a * dp) @ (slack + a * ds)
-        mean = gap / count
-        aim = (max(after, 0.0) / gap) ** 3 * mean
-        # corrector: to the centre, with what the predictor left out at second order
-        miss2, dual2 = miss.copy(), dual
-        if curved:
-            bent = risk @ dx
-            miss2[m] += 0.5 * a * a * (dx @ bent)
-            dual2 = dual + a * a * dp[m] * bent
-        dx, dl, dh, ds, dp = _direction(
-            now, found, dual2, miss2,
-            aim - low * x - dl * dx, aim - high * above + dh * dx, aim - price * slack - dp * ds,
-        )  # fmt: skip
-        a = _reach(now, dx, dl, dh, ds, dp)
-        # where that gets nowhere: part of the way to the centre, first order alone
-        for share in (0.3, 1.0):
-            if a >= _SHORT:
-                break
-            aim = share * mean
-            dx, dl, dh, ds, dp = _direction(
-                now, found, dual, miss, aim - low * x, aim - high * above, aim - price * slack
-            )
-            a = _reach(now, dx, dl, dh, ds, dp)
+        dx, dl, dh, ds, dp, a = _step(now, found, dual, miss, risk, curved, gap, count)
         a = min(1.0, _BACK * a)
         x = x + a * dx
         low, high = low + a * dl, high + a * dh
         slack, price = slack + a * ds, price + a * dp
     off, x, price = best
     return x, price, step if off < _CLOSE else -1
+
+
+@njit(cache=True, error_model="numpy")
+def _step(now, found, dual, miss, risk, curved, gap, count):  # type: ignore[no-untyped-def]
+    """Predictor and corrector: the changes of x and of all prices, and how far they may go."""
+    x, above, low, high, slack, price, _ = now
+    # predictor: straight at complementarity 0
+    dx, dl, dh, ds, dp = _direction(now, found, dual, miss, -low * x, -high * above, -price * slack)
+    a = _reach(now, dx, dl, dh, ds, dp)
+    after = (low + a * dl) @ (x + a * dx) + (high + a * dh) @ (above - a * dx)
+    after += (price + a * dp) @ (slack + a * ds)
+    mean = gap / count
+    aim = (max(after, 0.0) / gap) ** 3 * mean
+    # corrector: to the centre, with what the predictor left out at second order
+    missing, dual_too = miss.copy(), dual
+    if curved:
+        bent = risk @ dx
+        missing[-1] += 0.5 * a * a * (dx @ bent)
+        dual_too = dual + a * a * dp[-1] * bent
+    dx, dl, dh, ds, dp = _direction(
+        now, found, dual_too, missing,
+        aim - low * x - dl * dx, aim - high * above + dh * dx, aim - price * slack - dp * ds,
+    )  # fmt: skip
+    a = _reach(now, dx, dl, dh, ds, dp)
+    # where that gets nowhere: part of the way to the centre, first order alone
+    for share in (0.3, 1.0):
+        if a >= _SHORT:
+            break
+        aim = share * mean
+        dx, dl, dh, ds, dp = _direction(
+            now, found, dual, miss, aim - low * x, aim - high * above, aim - price * slack
+        )
+        a = _reach(now, dx, dl, dh, ds, dp)
+    return dx, dl, dh, ds, dp, a
 
 
 @njit(cache=True, error_model="numpy")

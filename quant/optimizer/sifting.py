@@ -28,7 +28,7 @@ _IDLE = 1e-8
 
 
 def sift(
-    problem: Problem, limits: Limits, start: Vector, warm: Warm | None, enough: float = 0.0
+    problem: Problem, limits: Limits, start: Vector, warm: Warm | None, enough: float = -np.inf
 ) -> Point | None:
     """Optimum within `limits`, or None where the working set does not reach a certificate.
 

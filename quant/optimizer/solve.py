@@ -85,7 +85,7 @@ def solve(problem: Problem, method: str = "sifting", warm: Warm | None = None) -
     """Optimal weights for one date, certified.
 
     method : "sifting" (default), "clarabel" (the reference) or "osqp"; what fails the audit falls
-             back to the full Clarabel
+             back to the full Clarabel (and that to the working set)
     warm   : `Solution.warm` of the day before, for the same groups; it changes the time, not the
              answer beyond the certificate
     Raises : ProblemError for an unknown method, SolveError where nothing passes the audit
