@@ -128,7 +128,7 @@ def test_a_rerun_skips_everything_and_the_same_command_elsewhere_gives_the_same_
 ):
     folder, _ = run
     again = quant(folder, *TINY)
-    assert again.returncode == 0 and again.stderr.count("unchanged") == 11
+    assert again.returncode == 0 and again.stderr.count("unchanged") == 12
     elsewhere = quant(tmp_path, *TINY, "tracking=none")
     assert elsewhere.returncode == 0
     assert hashes(folder) == hashes(tmp_path)
