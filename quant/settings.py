@@ -290,7 +290,7 @@ class Optimizer:
     adv_cap: float = 0.05  # trade a name and day, fraction of its ADV
     cash_max: float = 1.0  # largest share of cash
     relative: bool = False  # risk is of the weights less the equal-weight universe
-    tracking_error: float = 0.05  # annualised; the volatility cap where relative
+    tracking_error: float | None = None  # annualised; the volatility cap where relative
     cap_short: float = 0.0  # weight short a name; the book of this release holds none
     rebalance_every: int = 1  # sessions
 
@@ -299,9 +299,14 @@ class Optimizer:
         require("optimizer.gamma", self.gamma, 1e-3, 1e4, "risk aversion, unitless")
         require("optimizer.name_max", self.name_max, 0, 1, "fraction of NAV")
         require("optimizer.group_max", self.group_max, 0, 1, "fraction of NAV")
-        require("optimizer.group_min", self.group_min, 0, self.group_max, "fraction of NAV")
+        require("optimizer.group_min", self.group_min, 0, 1, "fraction of NAV")
+        if self.group_min > self.group_max:
+            raise ConfigError(
+                f"optimizer.group_min={self.group_min:g} is above optimizer.group_max="
+                f"{self.group_max:g}; lower the one or raise the other."
+            )
         require("optimizer.cash_max", self.cash_max, 0, 1, "fraction of NAV")
-        require("optimizer.tracking_error", self.tracking_error, 0.001, 2.0, "decimal a year")
+        self._check_relative()
         if self.cap_short != 0:
             raise ConfigError(
                 f"optimizer.cap_short={self.cap_short}: the optimizer solves long/short problems "
@@ -310,6 +315,21 @@ class Optimizer:
             )
         require("optimizer.adv_cap", self.adv_cap, 0, 10, "fraction of ADV")
         require("optimizer.rebalance_every", self.rebalance_every, 1, 252, "sessions")
+
+    def _check_relative(self) -> None:
+        if self.relative != (self.tracking_error is not None):
+            raise ConfigError(
+                f"optimizer.relative={self.relative} with optimizer.tracking_error="
+                f"{self.tracking_error}: a book measured from its benchmark has a tracking error, "
+                "another has none; set both (experiment=relative) or neither."
+            )
+        if self.tracking_error is not None:
+            require("optimizer.tracking_error", self.tracking_error, 0.001, 2.0, "decimal a year")
+        if self.relative and self.gamma_ref is not None:
+            raise ConfigError(
+                f"optimizer.gamma_ref={self.gamma_ref:g} does nothing where optimizer.relative is "
+                "true: there is no premium; leave it out."
+            )
 
 
 @dataclass

@@ -107,3 +107,17 @@ def test_the_hash_ignores_where_a_run_happens_and_sees_what_it_computes():
 def test_a_disabled_group_is_one_thing_however_it_was_disabled():
     assert config_hash(composed("rl=disabled")) == config_hash(composed("rl.enabled=false"))
     assert config_hash(composed("experiment=no_rl")) == config_hash(composed())
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("optimizer.tracking_error=0.03", "set both .experiment=relative. or neither"),
+        ("optimizer.relative=true", "set both"),
+        ("optimizer.group_min=0.3", "group_min=0.3 is above optimizer.group_max=0.25"),
+        ("optimizer.cap_short=0.01", "the book has no borrowing"),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(override, fault):
+    with pytest.raises(ConfigError, match=fault):
+        composed(override)

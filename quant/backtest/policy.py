@@ -158,6 +158,7 @@ class Optimized:
         premium = 0.0 if k.relative else k.gamma_ref
         mu = expected_return(covariance, weights, premium, self.alpha(t, names))
         no_group = np.isin(s.groups, NO_INDUSTRY)
+        present = np.bincount(s.group[t, names], weights=member, minlength=s.groups.size) > 0
         fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
         # what did not trade today is taken as suspended tomorrow
         cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)
@@ -176,7 +177,7 @@ class Optimized:
             sell_cap=cap,
             groups=s.group[t, names],
             # names without a known industry are no industry of their own
-            group_low=np.where(no_group, 0.0, k.group_min),
+            group_low=np.where(no_group | ~present, 0.0, k.group_min),
             group_high=np.where(no_group, 1.0, k.group_max),
             tau=k.tau,
             vol_target=k.vol_target,

@@ -72,8 +72,8 @@ def reach(problem: Problem, method: Method) -> Reach:
     tau_min = float(np.abs(start - problem.held).sum())
     if tau_min > problem.tau:
         why = _turnover_cause(problem, limits)
-        relaxed.append(Relaxation("turnover", problem.tau, tau_min, why))
         limits = limits.with_(tau=_rounded_up(tau_min))
+        relaxed.append(Relaxation("turnover", problem.tau, limits.tau, why))
     return Reach(limits, start, tau_min, relaxed)
 
 

@@ -1,10 +1,10 @@
 """The default method: solve exactly over the names that move, prove the rest stay, repeat.
 
 Costs and the turnover cap leave most names where they are. Columns (a name and a direction) enter
-where the closed-form audit shows that a name would gain by moving at the present prices; the cone
-program over the columns gives new prices; the loop ends when the audit of all names passes. It
-is a presolve around Clarabel: the certificate covers the whole problem, and where it is not
-reached the caller falls back to the full program.
+where the closed-form audit shows that a name would gain by moving at the present prices; the
+program over the columns, solved by the interior point, gives new prices; the loop ends when the
+audit of all names passes. The certificate covers the whole problem; where it is not reached the
+caller falls back to the full program in Clarabel.
 """
 
 from dataclasses import replace

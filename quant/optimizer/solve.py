@@ -34,7 +34,7 @@ class Solution:
     status          : "optimal", or "relaxed" where a limit was out of reach today
     solver          : the method that found it; another than asked for where that, or a phase
                       before, fell back
-    objective       : mu'w - gamma/2 w'Sigma w - cost, return over the horizon
+    objective       : mu'w - gamma/2 a'Sigma a - cost, return over the horizon
     violation, gap  : the audit, against the limits in force
     duals, reduced  : prices of the joint limits; (n,) price of each name's own box
     limits          : in force today

@@ -45,7 +45,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         gamma=o.gamma,
         gamma_ref=o.gamma if o.gamma_ref is None else o.gamma_ref,
         tau=o.turnover.tau,
-        vol_target=o.tracking_error if o.relative else o.vol_target.base,
+        vol_target=o.vol_target.base if o.tracking_error is None else o.tracking_error,
         name_max=o.name_max,
         group_max=o.group_max,
         adv_cap=o.adv_cap,

@@ -50,6 +50,14 @@ def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
     assert made.covariance(DAYS - 1, np.arange(NAMES)).factor.shape[0] == KNOBS.window - 1
 
 
+def test_a_group_without_a_member_today_is_asked_for_nothing():
+    made, state = policy(["Energy", "Materials", "Later"])
+    made.signals.group[made.signals.group == 2] = 0
+    made.knobs = replace(KNOBS, group_max=1.0, group_min=0.05)
+    problem = made.problem(DAYS - 1, state, np.arange(NAMES))
+    np.testing.assert_array_equal(problem.group_low, [0.05, 0.05, 0.0])
+
+
 def test_measured_from_the_benchmark_and_without_alpha_the_benchmark_is_the_answer():
     made, state = policy(["Energy", "Materials"])
     free = {"name_max": 1.0, "group_max": 1.0, "group_min": 0.3, "cash_max": 0.02, "tau": 2.0}
