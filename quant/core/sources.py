@@ -93,7 +93,10 @@ def fingerprint(module: str) -> str:
             parts.extend(
                 f"{p.relative_to(ROOT)}:{_content(p)}"
                 for p in sorted(extra)
-                if p.suffix not in (".py", ".pyc") and path.parent != ROOT
+                # compiled code is kept in __pycache__, numba's too, and is no source
+                if p.suffix not in (".py", ".pyc")
+                and "__pycache__" not in p.parts
+                and path.parent != ROOT
             )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

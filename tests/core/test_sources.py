@@ -58,3 +58,12 @@ def test_a_data_file_in_an_imported_package_counts(package):
     before = fingerprint()
     (folder / "room" / "page.html").write_text("<p>")
     assert fingerprint() != before
+
+
+def test_code_that_was_compiled_on_the_way_does_not(package):
+    folder, fingerprint = package
+    before = fingerprint()
+    cache = folder / "room" / "__pycache__"
+    cache.mkdir()
+    (cache / "b.minimise-57.py311.nbi").write_bytes(b"numba keeps its index here")
+    assert fingerprint() == before
