@@ -157,7 +157,7 @@ def _tiles(inputs: ExplainInputs) -> Tiles:
             Tile("Turnover", percent(s.turnover), f"limit {percent(p.tau)}, two-way"),
             Tile("Cash", percent(s.cash), f"before {percent(1 - p.held.sum())}"),
             Tile("Names held", count((s.weights > 0).sum()), f"of {count(p.n)} considered"),
-            Tile("Not sold in a day", count(stuck), "names beyond their bounds"),
+            Tile("Still out of bounds", count(stuck), "names that take more than a day"),
         ),
         f"At the close of {day(p.date)}; NAV {money(inputs.nav, inputs.currency)}. "
         "Weights are those aimed at; orders fill at the next open.",

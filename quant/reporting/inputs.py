@@ -68,6 +68,7 @@ class ReportMeta:
     horizon          : sessions from a score to the end of its label
     lambda1          : linear cost rate, fraction of traded value; splits the cost when known
     group_cap        : largest exposure of one group, fraction of NAV; None = not stated
+    relative         : the optimizer's risk and its cap are of the weights less the benchmark's
     conventions      : sentences, printed one by one
     started          : when the run began, as text; part of the bytes
     """
@@ -95,6 +96,7 @@ class ReportMeta:
     horizon: int = 21
     lambda1: float | None = None
     group_cap: float | None = None
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.start > self.end:

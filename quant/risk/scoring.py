@@ -1,10 +1,11 @@
 """How good a forecast of risk was: QLIKE, the bias statistic, and tests of differences."""
 
 from collections.abc import Mapping
-from math import erfc, sqrt
+from math import sqrt
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr
 
 from quant.core.errors import DataError
 from quant.core.types import Frame, Matrix, Vector
@@ -69,13 +70,19 @@ def diebold_mariano(loss: Vector, other: Vector) -> tuple[float, float]:
 
     loss, other : (n_windows,) missing ones are left out; NaN where any is infinite, or with fewer
                   than ENOUGH windows
-    Source      : Diebold & Mariano (1995), JBES 13, 253-263, with Newey-West errors
+    Source      : Diebold & Mariano (1995), JBES 13, 253-263, with Newey-West errors; the
+                  small-sample factor and Student t (n - 1) of Harvey, Leybourne & Newbold
+                  (1997), Int. J. Forecasting 13, 281-291, where h - 1 are the lags of the errors
     """
     seen = ~(np.isnan(loss) | np.isnan(other))
     if seen.sum() < ENOUGH or np.isinf(loss[seen]).any() or np.isinf(other[seen]).any():
         return np.nan, np.nan
-    t = newey_west_t(loss[seen] - other[seen])
-    return t, erfc(abs(t) / sqrt(2.0))
+    n = int(seen.sum())
+    # windows do not overlap, but the lags cost as much as those of a forecast h windows ahead
+    h = 1 + int(4.0 * (n / 100.0) ** (2.0 / 9.0))
+    factor = sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
+    t = factor * newey_west_t(loss[seen] - other[seen], h - 1)
+    return t, 2.0 * float(stdtr(n - 1, -abs(t)))
 
 
 def holm(p: Vector) -> Vector:

@@ -137,6 +137,7 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
         horizon=config["model2"]["label"]["horizon"],
         lambda1=config["costs"]["lambda1"] * config["costs"]["multiplier"],
         group_cap=config["optimizer"]["group_max"],
+        relative=config["optimizer"]["relative"],
     )
 
 

@@ -11,7 +11,7 @@ from quant.optimizer.frontier import cost_frontier, efficient_frontier
 from quant.optimizer.sensitivity import sensitivity
 from quant.optimizer.solve import solve
 from quant.reporting.explain import ExplainInputs, render
-from quant.reporting.sections import decided, explained
+from quant.reporting.sections import decided, explained, moved
 from tests.optimizer.test_explain import KINDS, problem
 from tests.reporting.pages import NASTY, sound
 
@@ -68,6 +68,16 @@ def test_what_gave_way_and_who_waits_are_told_apart():
     assert "1 name (4.00% of NAV) that may not be held any more" in page
     assert "1 name (3.00% of NAV) that may not be held any more" in page
     assert "No limit on the book gave way" not in page
+    # some of them can not be bought
+    assert "Still out of bounds" in page and "Not sold" not in page
+
+
+def test_the_cap_of_a_relative_book_is_on_its_tracking_error():
+    for active, cap in ((False, "volatility cap"), (True, "tracking-error cap")):
+        made = inputs(problem(2))
+        table = moved.build(made.changes, made.efficient, made.costs, 21, active)[-1]
+        assert cap in {row[0].text for row in table.rows}
+        assert (cap == "tracking-error cap") == ("Tracking error" in table.head)
 
 
 def test_the_headline_is_the_dearest_limit():

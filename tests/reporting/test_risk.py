@@ -22,6 +22,17 @@ def test_the_words_give_forecast_outcome_and_band(inputs):
     assert "bias statistic 1.30, outside [0.86, 1.14]" in said(low)
 
 
+def test_a_mean_over_portfolios_is_held_against_no_band_of_one(inputs):
+    _, every = said(inputs.risk_scores.assign(bias=1.3, inside=0.62)).split("For all but the book")
+    assert "mean bias statistic 1.30, in band 62% of portfolios (95% if" in every
+    assert "inside" not in every and "outside" not in every
+
+
+def test_the_table_says_that_a_delisting_costs_nothing(inputs):
+    foot = [b for b in blocks(inputs) if isinstance(b, Tabular)][0].foot
+    assert "a missing return counts as 0" in foot
+
+
 def test_a_better_rival_is_named_and_doubt_is_said(inputs):
     frame = inputs.risk_scores
     assert rivals_said(frame).startswith("No rival forecast significantly better")

@@ -12,7 +12,7 @@ from quant.reporting.inputs import COLUMNS, ReportInputs
 from quant.reporting.lookup import Metrics, book, index_levels
 from quant.reporting.sections.calendar import monthly_table, shade, yearly_table
 from quant.reporting.sections.data import quality
-from quant.reporting.sections.limits import binding, relaxations
+from quant.reporting.sections.limits import binding, realised, relaxations, solvers, volatility
 from quant.reporting.sections.portfolio import LEFT, exposures
 from quant.reporting.sections.prices import causes, prices, told_apart
 from quant.reporting.sections.scorecard import ROWS
@@ -98,6 +98,24 @@ def test_relaxations_give_date_and_reason(inputs):
     (table,) = relaxations(inputs)
     assert len(table.rows) == inputs.solves["relaxed"].sum()
     assert "smallest feasible" in table.rows[0][1].text and table.rows[0][3].text == "31.0%"
+
+
+def test_a_relative_book_is_shown_by_its_tracking_error(inputs):
+    active = replace(inputs, meta=replace(inputs.meta, relative=True))
+    for one, cap, name in ((inputs, "Volatility cap", "Volatility"),
+                           (active, "Tracking-error cap", "Tracking error")):  # fmt: skip
+        assert cap in binding(one).head and cap in relaxations(one)[0].head
+        assert volatility(one).title.startswith(f"{name}: ex ante")
+    mine, theirs = (book(inputs, b)["nav"].pct_change() for b in ("portfolio", "benchmark"))
+    day = inputs.solves["date"].max()
+    wanted = (mine - theirs).loc[:day].iloc[-63:].std() * np.sqrt(252)
+    assert realised(active)[day] == pytest.approx(wanted)
+    assert "less the benchmark's" in volatility(active).caption
+
+
+def test_the_largest_gap_is_the_largest_in_size(inputs):
+    solves = inputs.solves.assign(gap=-3e-7)
+    assert "largest gap 3.0e" in solvers(replace(inputs, solves=solves)).text
 
 
 def test_no_relaxation_is_said():

@@ -65,6 +65,12 @@ def test_diebold_mariano_has_its_size_and_its_sign():
     assert scoring.diebold_mariano(blank, other) == scoring.diebold_mariano(loss, loss[::-1])
 
 
+def test_diebold_mariano_has_its_size_with_few_windows():
+    rng = generator(1, "dm of few")
+    p = np.array([scoring.diebold_mariano(*rng.normal(size=(2, 36)))[1] for _ in range(4000)])
+    assert 0.03 <= np.mean(p < 0.05) <= 0.07
+
+
 def test_holm_by_hand():
     found = scoring.holm(np.array([0.04, 0.01, np.nan, 0.03]))
     np.testing.assert_allclose(found, [0.06, 0.03, np.nan, 0.06])

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from quant import settings
@@ -52,3 +53,12 @@ def test_a_run_with_a_lock_is_told_of_its_own_hold_out(config):
     assert (told.start, told.locked) == ("2016-01-04", True)
     other = report.looked(config)
     assert (other.start, other.locked, other.before) == ("2015-01-02", False, 3)
+
+
+def test_the_page_knows_whether_risk_is_relative(config):
+    own = pd.DataFrame({"date": pd.to_datetime(["2020-01-02", "2020-01-03"]), "rf": 0.0})
+    seeds = pd.DataFrame(columns=["fold", "model", "seed"])
+    shown = report.settings(config)
+    for relative in (False, True):
+        shown["config"]["optimizer"]["relative"] = relative
+        assert report._meta(shown, own, seeds, True).relative is relative

@@ -15,7 +15,7 @@ from quant.reporting.sections.prices import told_apart
 REALISED = 63  # sessions
 SHOWN = 250  # relaxations listed
 LIMITS = (
-    ("vol_binds", "Volatility cap"),
+    ("vol_binds", ""),  # of volatility or of tracking error
     ("turnover_binds", "Turnover cap"),
     ("group_binds", "Group caps"),
     ("gave_way", "A limit gave way"),
@@ -24,38 +24,51 @@ LIMITS = (
 
 
 def volatility(inputs: ReportInputs) -> Block:
-    """Ex-ante volatility, its target, and what was realised."""
+    """Ex-ante volatility, or tracking error, its target, and what was realised."""
     if len(inputs.solves) < 2:
-        return empty("There are no solved rebalances, so no ex-ante volatility")
+        return empty(f"There are no solved rebalances, so no ex-ante {_risk(inputs)}")
     solves = inputs.solves.sort_values("date").set_index("date")
-    nav = book(inputs, "portfolio")["nav"]
-    if len(nav) > REALISED + 1:
-        daily = of.returns(nav)
-        real = of.rolling_vol(daily, REALISED, inputs.meta.periods_per_year)
-        real = real.reindex(solves.index).to_numpy(float)
-    else:
-        real = np.full(len(solves), np.nan)
+    real = realised(inputs).reindex(solves.index).to_numpy(float)
     lines = [
         Line("Ex ante", solves["vol"].to_numpy(float), 0),
         Line(f"Realised, {REALISED} sessions", real, 1),
         Line("Target", solves["vol_target"].to_numpy(float), 2, step=True),
     ]
     chart = Lines(
-        "Volatility: ex ante, target, realised",
+        f"{_risk(inputs).capitalize()}: ex ante, target, realised",
         solves.index.to_numpy(),
         [x for x in lines if np.isfinite(x.values).any()],
         PERCENT,
         base=0.0,
     )
+    less = (" less the benchmark's",) * 2 if inputs.meta.relative else ("", "")
     return figure(
         "vol",
         chart,
-        "Ex ante: of the solved weights under the risk model, annualised. Target: the cap the "
+        f"Ex ante: of the solved weights{less[0]} under the risk model, annualised. "
+        f"Realised: of daily returns{less[1]}. Target: the cap the "
         "optimizer was given; where it could not be reached in one day, the excess is listed "
         "below as a relaxation.",
         height=260,
         stamp=stamp(inputs),
     )
+
+
+def realised(inputs: ReportInputs) -> pd.Series:
+    """Annualised volatility of the last sessions, of the active return where risk is relative."""
+    daily = of.returns(book(inputs, "portfolio")["nav"])
+    if inputs.meta.relative:
+        daily = daily - of.returns(book(inputs, "benchmark")["nav"])
+    return of.rolling_vol(daily.astype(float), REALISED, inputs.meta.periods_per_year)
+
+
+def _risk(inputs: ReportInputs) -> str:
+    """What the optimizer's cap on risk is a cap on."""
+    return "tracking error" if inputs.meta.relative else "volatility"
+
+
+def _cap(inputs: ReportInputs) -> str:
+    return f"{_risk(inputs).capitalize().replace(' ', '-')} cap"
 
 
 def binding(inputs: ReportInputs) -> Block:
@@ -68,7 +81,13 @@ def binding(inputs: ReportInputs) -> Block:
         rows.append(_share(str(year), part))
     return Tabular(
         "How often limits bind, share of rebalances",
-        ("", "Rebalances", *(label for _, label in LIMITS), "Turnover", "Names held"),
+        (
+            "",
+            "Rebalances",
+            *(label or _cap(inputs) for _, label in LIMITS),
+            "Turnover",
+            "Names held",
+        ),
         tuple(rows),
         "A limit binds where the solution lies on it (solves table). Gave way: a limit on the book "
         "was out of reach. Names waiting: single names could not be brought to their bounds in one "
@@ -114,10 +133,10 @@ def relaxations(inputs: ReportInputs) -> list[Block]:
     return [
         Tabular(
             f"Limits that gave way: {len(loose):,} of {len(solves):,} rebalances, with reasons",
-            ("Date", "Reason", "Turnover cap", "used", "Volatility cap", "reached"),
+            ("Date", "Reason", "Turnover cap", "used", _cap(inputs), "reached"),
             rows,
-            "Hardest first: physical limits, group caps, volatility, turnover; what can not be "
-            f"reached in one day is traded towards as far as the physical limits allow.{more}",
+            f"Hardest first: physical limits, group caps, {_risk(inputs)}, turnover; what can not "
+            f"be reached in one day is traded towards as far as the physical limits allow.{more}",
             texts=2,
             fold=True,
         )
@@ -137,7 +156,7 @@ def solvers(inputs: ReportInputs) -> Block:
         return empty("No optimizer was run")
     status = solves.groupby(["solver", "status"]).size()
     parts = [f"{s} {t}: {n:,}" for (s, t), n in status.items()]
-    worst, gap = solves["violation"].max(), solves["gap"].max()
+    worst, gap = solves["violation"].max(), solves["gap"].abs().max()
     return Text(
         f"Solved by {'; '.join(parts)}. Audited after every solve: largest violation "
         f"{_tiny(worst)} against the limits that were reachable, largest gap {_tiny(gap)}.",

@@ -44,7 +44,7 @@ def blocks(inputs: ReportInputs) -> list[Block]:
 def said(frame: Frame) -> str:
     """What Ledoit-Wolf predicted for the book and for all other portfolios, and what came."""
     own = frame[frame["model"] == OWN].set_index("kind")
-    parts = [_one(own.loc[kind], KINDS[kind]) for kind in ("book", EVERY) if kind in own.index]
+    parts = [_one(own.loc[kind], kind) for kind in ("book", EVERY) if kind in own.index]
     if CHOSEN in own.index:
         row = own.loc[CHOSEN]
         parts.append(
@@ -54,13 +54,19 @@ def said(frame: Frame) -> str:
     return " ".join(parts)
 
 
-def _one(row: pd.Series, name: str) -> str:
-    low, high = row["bias_low"], row["bias_high"]
-    side = "inside" if low <= row["bias"] <= high else "outside"
+def _one(row: pd.Series, kind: str) -> str:
+    if kind == "book":
+        low, high = row["bias_low"], row["bias_high"]
+        side = "inside" if low <= row["bias"] <= high else "outside"
+        bias = f"bias statistic {number(row['bias'])}, {side} [{number(low)}, {number(high)}]"
+    else:  # the band is of one portfolio, not of a mean
+        bias = (
+            f"mean bias statistic {number(row['bias'])}, in band {percent(row['inside'], 0)} of "
+            "portfolios (95% if the forecast were right)"
+        )
     return (
-        f"For {name}, Ledoit-Wolf predicted {percent(row['predicted'])} volatility a year, and "
-        f"{percent(row['realised'])} came (ratio {number(_ratio(row))}); bias statistic "
-        f"{number(row['bias'])}, {side} [{number(low)}, {number(high)}], over "
+        f"For {KINDS[kind]}, Ledoit-Wolf predicted {percent(row['predicted'])} volatility a year, "
+        f"and {percent(row['realised'])} came (ratio {number(_ratio(row))}); {bias}, over "
         f"{count(row['windows'])} windows."
     )
 
@@ -125,11 +131,13 @@ def _table(frame: Frame) -> Tabular:
             *("In band", "DM t", "p", "Ledoit-Wolf is"),
         ),
         tuple(rows),
-        "Volatility a year, over windows without overlap, at constant weights. QLIKE: loss "
+        "Volatility a year, over windows without overlap, at constant weights; a missing return "
+        "counts as 0, so a delisting within the window costs nothing. QLIKE: loss "
         "of the variance forecast, 0 is perfect (Patton 2011). Bias: standard deviation of "
         "return / predicted volatility, mean over portfolios; above 1 the forecast is too low; the "
         "band is that of one portfolio, In band the share of portfolios inside theirs (Menchero, "
-        "Orr and Wang 2011). DM t: Diebold-Mariano on QLIKE with Newey-West errors, below 0 where "
+        "Orr and Wang 2011). DM t: Diebold-Mariano on QLIKE with Newey-West errors, for few "
+        "windows after Harvey, Leybourne and Newbold (1997), below 0 where "
         "Ledoit-Wolf is better; p allows for the rivals (Holm), not for the kinds of "
         "portfolios, which are much alike; INCONCLUSIVE at 5% or with fewer than 24 windows.",
         texts=2,
