@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from quant.core.types import Mask, Vector
-from quant.optimizer.audit import MAX_GAP, Audit, audit, name_gaps
+from quant.optimizer.audit import MAX_GAP, MAX_VIOLATION, Audit, audit, name_gaps
 from quant.optimizer.columns import columns, solve_columns
 from quant.optimizer.point import Point, Warm
 from quant.optimizer.problem import Problem
@@ -48,6 +48,11 @@ def sift(
             return None
         weights, duals = found
         state = audit(problem, limits, weights, duals)
+        if state.violation > MAX_VIOLATION and (needed & ~moving).any():
+            # a limit that the book has drifted over, and none of the columns touches
+            moving |= needed
+            found = _solve(problem, limits, rest, moving)
+            continue
         if abs(state.gap) <= 0.2 * MAX_GAP or state.at.variance <= enough:
             return Point(weights, duals, rounds)
         more = _violators(base, state, moving)
