@@ -1,7 +1,8 @@
 """Which limits bind at an optimum and at what price, and which gave way; read off, nothing solved.
 
 A price is the gain of the objective, in bp of NAV over the horizon, for one percentage point more
-of the limit: of annual volatility, of turnover, of gross or group exposure, of cash, of a weight.
+of the limit (less, where it is a least): of annual volatility, of turnover, of gross or group
+exposure, of cash, of a weight.
 """
 
 from dataclasses import dataclass
@@ -76,10 +77,9 @@ def joint(problem: Problem, solution: Solution) -> list[Binding]:
     found = []
     if solution.vol_binds:
         level = problem.volatility(limits.variance)
-        kind = "volatility" if problem.benchmark is None else "tracking error"
         # variance = vol^2 / horizons a year, and duals.variance is of its half
         slope = duals.variance * level / problem.horizons_per_year
-        found.append(Binding(kind, JOINT, True, level, PER_POINT * slope))
+        found.append(Binding(_risk(problem), JOINT, True, level, PER_POINT * slope))
     if solution.turnover_binds:
         found.append(Binding("turnover", JOINT, True, limits.tau, PER_POINT * duals.turnover))
     if solution.gross_binds:
@@ -91,6 +91,10 @@ def joint(problem: Problem, solution: Solution) -> list[Binding]:
         price = PER_POINT * abs(float(duals.group[g]))
         found.append(Binding("group", int(g), upper, float(exposed[g]), price))
     return sorted(found, key=lambda b: -b.price)
+
+
+def _risk(problem: Problem) -> str:
+    return "volatility" if problem.benchmark is None else "tracking error"
 
 
 def of_names(problem: Problem, solution: Solution) -> list[Binding]:
@@ -124,6 +128,7 @@ def gave_way(problem: Problem, solution: Solution) -> list[GaveWay]:
             names.append(GaveWay(kind, i, r.limit, r.reached, why))
         else:
             which = int(rest) if kind == "group" else JOINT
+            kind = _risk(problem) if kind == "volatility" else kind
             joints.append(GaveWay(kind, which, r.limit, r.reached, r.why))
     return joints + names
 

@@ -35,7 +35,7 @@ class Costly:
     """Limits of one kind, and what they cost; bp of NAV over the horizon.
 
     bindings  : one limit, or all names' limits of one kind
-    objective : gain of the objective without them, >= 0
+    objective : gain of the objective without them, >= 0; NaN for the least cash: not asked
     expected  : gain of the expected return mu'w, of either sign
     """
 
@@ -130,13 +130,17 @@ def lifted(problem: Problem, limits: Limits, bindings: Sequence[Binding]) -> Lim
         else:
             bounds = b.kind not in (binding.ABSENT, binding.BOUND, binding.LEAST)
             caps = b.kind not in (binding.TRADE_CAP, binding.LOCKED)
-            _widen(problem, free, b.which, bounds, caps)
+            ends = (True, True) if b.kind == binding.LOCKED else (not b.upper, b.upper)
+            _widen(problem, free, b.which, bounds, caps, ends)
     return free
 
 
 def _without(
     problem: Problem, solution: Solution, bindings: Sequence[Binding], method: str
 ) -> Costly:
+    if any(b.kind == "cash" and not b.upper for b in bindings):
+        # without a least cash money would be borrowed for nothing, which no book can do
+        return Costly(tuple(bindings), np.nan, np.nan)
     limits = lifted(problem, solution.limits, bindings)
     weights = optimum(problem, limits, solution.weights, method)
     return Costly(
@@ -147,11 +151,21 @@ def _without(
 
 
 def _widen(
-    problem: Problem, limits: Limits, who: np.ndarray | int, bounds: bool, caps: bool
+    problem: Problem,
+    limits: Limits,
+    who: np.ndarray | int,
+    bounds: bool,
+    caps: bool,
+    ends: tuple[bool, bool] = (True, True),
 ) -> None:
-    """Let names go as far as their bounds, or trade caps, or both allow, if not further already."""
+    """Let names go as far as their bounds, or trade caps, or both allow, if not further already.
+
+    ends : whether down and whether up
+    """
     least, most = (problem.lower, problem.upper) if bounds else (-_FAR, _FAR)
     lowest, highest = binding.tradable(problem) if caps else (-np.inf, np.inf)
     low, high = np.maximum(least, lowest), np.minimum(most, highest)
-    limits.low[who] = np.minimum(limits.low, low)[who]
-    limits.high[who] = np.maximum(limits.high, high)[who]
+    if ends[0]:
+        limits.low[who] = np.minimum(limits.low, low)[who]
+    if ends[1]:
+        limits.high[who] = np.maximum(limits.high, high)[who]

@@ -101,11 +101,18 @@ def _answer(inputs: ExplainInputs) -> Answer:
 
 def _headline(inputs: ExplainInputs) -> str:
     date, told = day(inputs.problem.date), inputs.told
-    if not told.joint:
-        return f"{date}: no limit on the book bound; return, risk and costs alone decided"
-    dearest = max(told.joint, key=lambda costly: costly.objective)
-    name, dear = limit_name(dearest.bindings[0], inputs.groups), _bp(dearest.objective)
-    return f"{date}: the {name} decided; it costs {dear} over {inputs.horizon} sessions"
+    joint = [costly for costly in told.joint if np.isfinite(costly.objective)]
+    if joint:
+        dearest = max(joint, key=lambda costly: costly.objective)
+        name, dear = limit_name(dearest.bindings[0], inputs.groups), _bp(dearest.objective)
+        return f"{date}: the {name} decided; it costs {dear} over {inputs.horizon} sessions"
+    if told.kinds:
+        dearest = max(told.kinds, key=lambda costly: costly.objective)
+        name, dear = explained.NAMES[dearest.kind], _bp(dearest.objective)
+        return f"{date}: limits of single names decided ({name}); they cost {dear}"
+    if told.joint:
+        return f"{date}: the book is fully invested; return, risk and costs decided the rest"
+    return f"{date}: no limit bound; return, risk and costs alone decided"
 
 
 def _book(p: Problem, s: Solution) -> str:
@@ -141,9 +148,13 @@ def _worth(costly: Costly, inputs: ExplainInputs) -> str:
     bound = costly.bindings[0]
     return (
         f"The {limit_name(bound, inputs.groups)} binds at {percent(bound.level)}: one percentage "
-        f"point more would be worth {_bp(bound.price)}; without it the objective would be "
-        f"{_bp(costly.objective)} higher and the expected return "
-        f"{_bp(abs(costly.expected))} {'higher' if costly.expected >= 0 else 'lower'}."
+        f"point {'more' if bound.upper else 'less'} would be worth {_bp(bound.price)}; "
+        + (
+            f"without it the objective would be {_bp(costly.objective)} higher and the expected "
+            f"return {_bp(abs(costly.expected))} {'higher' if costly.expected >= 0 else 'lower'}."
+            if np.isfinite(costly.objective)
+            else "what borrowing without limit would bring is not asked."
+        )
     )
 
 

@@ -42,7 +42,8 @@ def limits(
     head = ("Limit", "Imposed", "Price of one point", "Costs in all", "of expected return")
     foot = (
         f"In bp of NAV over {horizon} sessions. Price: gain of the objective for one percentage "
-        "point more of the limit (annual volatility, turnover, exposure, weight), the slope today. "
+        "point more of the limit, less where it is a least (annual volatility, turnover, "
+        "exposure, cash, weight), the slope today. "
         "Costs in all: gain of the objective without that one limit, found by solving again; of "
         "expected return: the same of expected return before risk and costs."
     )
@@ -88,7 +89,9 @@ def _slack(problem: Problem, solution: Solution, told: Explanation) -> str:
     bound = {c.kind for c in told.joint}
     said = []
     if not {"volatility", "tracking error"} & bound and np.isfinite(solution.limits.variance):
-        said.append(f"volatility {percent(solution.vol)} of {percent(problem.vol_target)}")
+        risk = "volatility" if problem.benchmark is None else "tracking error"
+        imposed = problem.volatility(solution.limits.variance)
+        said.append(f"{risk} {percent(solution.vol)} of {percent(imposed)}")
     if "turnover" not in bound and np.isfinite(solution.tau_eff):
         said.append(f"turnover {percent(solution.turnover)} of {percent(solution.tau_eff)}")
     if "gross" not in bound and np.isfinite(solution.limits.gross):

@@ -47,7 +47,8 @@ def prices(inputs: ReportInputs) -> list[Block]:
             ("Limit", "Binds, share of rebalances", "Price of one point, mean", "95th percentile"),
             tuple(rows),
             f"Price: bp of NAV over {horizon} sessions that the objective would gain from one "
-            "percentage point more of the limit: of annual volatility, of turnover, of exposure. "
+            "percentage point more of the limit, less where it is a least: of annual volatility, "
+            "of turnover, of exposure. "
             "Over the rebalances where it binds; of groups the dearest of the day. "
             "stage=explain date=<session> takes one session apart.",
         )
