@@ -17,6 +17,8 @@ from quant.reporting.page import Head, layout
 from quant.reporting.sections import decided, explained, moved
 from quant.reporting.sections.explained import limit_name
 
+_MATTERS = 0.05  # bp: less is printed as 0.0
+
 
 @dataclass(frozen=True)
 class ExplainInputs:
@@ -101,18 +103,19 @@ def _answer(inputs: ExplainInputs) -> Answer:
 
 def _headline(inputs: ExplainInputs) -> str:
     date, told = day(inputs.problem.date), inputs.told
-    joint = [costly for costly in told.joint if np.isfinite(costly.objective)]
+    joint = [costly for costly in told.joint if costly.objective >= _MATTERS]
+    kinds = [costly for costly in told.kinds if costly.objective >= _MATTERS]
     if joint:
         dearest = max(joint, key=lambda costly: costly.objective)
         name, dear = limit_name(dearest.bindings[0], inputs.groups), _bp(dearest.objective)
         return f"{date}: the {name} decided; it costs {dear} over {inputs.horizon} sessions"
-    if told.kinds:
-        dearest = max(told.kinds, key=lambda costly: costly.objective)
+    if kinds:
+        dearest = max(kinds, key=lambda costly: costly.objective)
         name, dear = explained.NAMES[dearest.kind], _bp(dearest.objective)
         return f"{date}: limits of single names decided ({name}); they cost {dear}"
     if told.joint:
         return f"{date}: the book is fully invested; return, risk and costs decided the rest"
-    return f"{date}: no limit bound; return, risk and costs alone decided"
+    return f"{date}: no limit mattered; return, risk and costs alone decided"
 
 
 def _book(p: Problem, s: Solution) -> str:
