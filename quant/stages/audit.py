@@ -45,7 +45,7 @@ def cuts(wanted: "Audit", sessions: np.ndarray, *events: np.ndarray) -> list[np.
     """Sessions to cut after: those named, or `dates` of them spread over the backtest.
 
     sessions : of the backtest, ascending
-    events   : days on which something is decided for long (lists of members, refits); the dates
+    events   : days on which something rare is made (lists of members, refits, scores); the dates
                that are spread fall on the last one before them, of each kind in turn
     Raises DataError for a named day that is no session of it, or its last one
     """
@@ -110,8 +110,9 @@ def run(s: "Audit", f: Inputs, c: Context) -> Mapping[str, Frame]:
     days = nav.loc[nav["book"] == "portfolio", "date"].to_numpy()
     rows: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
-    lists, refits = f["members"]["asof"], f["folds"]["predict_start"]
-    chosen = cuts(s, days, lists.to_numpy(), refits.to_numpy())
+    # what is made on few sessions shows a look-ahead only where the cut falls on one of them
+    rare = [f["members"]["asof"], f["folds"]["predict_start"], f["risk_forecasts"]["date"]]
+    chosen = cuts(s, days, *(days_of.to_numpy() for days_of in rare))
     tick = c.tick("audit")
     for number, cut in enumerate(chosen):
         for how in HOW:
