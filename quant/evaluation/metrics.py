@@ -166,8 +166,12 @@ def psr(series: Shape, benchmark: float = 0.0) -> float:
 
     Source: Bailey & Lopez de Prado (2012): variance at the estimate, n - 1 (readings 34)
     """
-    score = (series.sharpe - benchmark) * np.sqrt(series.n - 1.0) / np.sqrt(series.spread)
-    return float(ndtr(score))
+    return float(ndtr(score(series, benchmark)))
+
+
+def score(series: Shape, benchmark: float = 0.0) -> float:
+    """Standard errors of the Sharpe ratio above `benchmark`: PSR before it is a probability."""
+    return float((series.sharpe - benchmark) * np.sqrt(series.n - 1.0) / np.sqrt(series.spread))
 
 
 def expected_max_sharpe(n_trials: float, variance: float) -> float:
