@@ -76,7 +76,7 @@ class Passes:
 
     def whole(self) -> tuple[Matrix, Matrix]:
         """Rank IC and spread of the passes that are complete. Raises DataError without any."""
-        n = int(self.seen.min(initial=0))
+        n = int(self.seen.min()) if self.seen.size else 0
         if n == 0:
             raise DataError(
                 f"{int((self.seen == 0).sum())} of {self.seen.size} days were not tested; let at "
@@ -131,12 +131,21 @@ def shape(spread: Matrix, stride: int) -> Shape:
             "overlap, and a Sharpe ratio needs 2; raise model2.walk_forward.min_train_years, or "
             "shorten the horizon."
         )
-    ratios = [_ratio(one[phase::stride]) for one in spread for phase in range(stride)]
-    known = [r for r in ratios if np.isfinite(r)]
-    if not known:
+    if not np.ptp(spread):
         return Shape(0.0, n)
     moments = metrics.shape(spread.ravel())
-    return Shape(float(np.mean(known)), n, moments.skew, moments.kurtosis)
+    ratio = float(np.mean([sharpe(one, stride) for one in spread]))
+    return Shape(ratio, n, moments.skew, moments.kurtosis)
+
+
+def sharpe(spread: Vector, stride: int) -> float:
+    """Sharpe ratio a label period: mean over the series of periods that do not overlap.
+
+    spread : (n_days,) overlapping, in time order; 0 where no such series varies
+    """
+    ratios = [_ratio(spread[phase::stride]) for phase in range(stride)]
+    known = [r for r in ratios if np.isfinite(r)]
+    return float(np.mean(known)) if known else 0.0
 
 
 @dataclass(frozen=True)
