@@ -165,12 +165,26 @@ class Universe:
 
 @dataclass
 class Label:
-    """What Model 2 predicts."""
+    """What Model 2 predicts.
 
-    horizon: int = 21  # sessions, open to open
+    horizon  : sessions, open to open; that of the optimizer, of calibration and of evaluation
+    horizons : those that are computed
+    residual : what is taken off: industry (its mean), industry_beta (beta x market first)
+    """
+
+    horizon: int = 21
+    horizons: list[int] = field(default_factory=lambda: [5, 10, 21])
+    residual: str = "industry_beta"
 
     def __post_init__(self) -> None:
-        require("model2.label.horizon", self.horizon, 1, 252, "sessions")
+        for horizon in (self.horizon, *self.horizons):
+            require("model2.label.horizon", horizon, 1, 252, "sessions")
+        require_in("model2.label.residual", self.residual, ("industry", "industry_beta"))
+        if self.horizon not in self.horizons:
+            raise ConfigError(
+                f"model2.label.horizon={self.horizon} is not among model2.label.horizons="
+                f"{self.horizons}; add it there."
+            )
 
 
 @dataclass
@@ -486,6 +500,24 @@ class Audit:
 
 
 @dataclass
+class Tune:
+    """Search for settings of Model 2 (stage=tune); decides nothing by itself: no part of the hash.
+
+    space : nested as `model2` is; a leaf is {low, high}, with log: true or step, or {choices: [..]}
+    """
+
+    trials: int = 20  # that end, those given up among them
+    random: int = 8  # of these, drawn before the sampler learns
+    prune: float = 0.1  # level at which a trial is given up, see model2.tuning; 0 = never
+    space: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require("tune.trials", self.trials, 1, 10_000, "trials")
+        require("tune.random", self.random, 1, 10_000, "trials")
+        require("tune.prune", self.prune, 0, 0.5, "level of a test")
+
+
+@dataclass
 class Model1:
     """Industry regimes; off in this release: neutral states, tilt 0, caps unchanged."""
 
@@ -518,6 +550,7 @@ class Paths:
     reports: str = "reports"
     trials: str = "mlruns/trials.jsonl"
     holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
+    tune: str = "mlruns/tune.db"  # studies of stage=tune; a search goes on where it was
 
 
 @dataclass
@@ -539,6 +572,7 @@ class Config:
     backtest: Backtest = field(default_factory=Backtest)
     evaluation: Evaluation = field(default_factory=Evaluation)
     audit: Audit = field(default_factory=Audit)
+    tune: Tune = field(default_factory=Tune)
     model1: Model1 = field(default_factory=Model1)
     rl: Rl = field(default_factory=Rl)
     tracking: Tracking = field(default_factory=Tracking)

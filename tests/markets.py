@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from quant import settings
+from quant.core import horizons
 from quant.core.seeds import generator
 from quant.core.types import Frame, Vector
 from quant.data import calendar
@@ -34,7 +35,7 @@ def small(region: str = "us", horizon: int = 21) -> settings.Config:
         universe=settings.Universe(min_history=126),
         model2=settings.Model2(
             threads=1,
-            label=settings.Label(horizon),
+            label=settings.Label(horizon, [horizon]),
             cpcv=settings.Cpcv(embargo=10),
             walk_forward=settings.WalkForward(
                 min_train_years=0.7, calibration_min_dates=63, calibration_bins=10
@@ -136,11 +137,11 @@ def net(nav: Frame) -> Vector:
     return mine - beta * market
 
 
-def daily_ic(alpha: Frame, labels: Frame) -> Frame:
+def daily_ic(alpha: Frame, labels: Frame, horizon: int = 21) -> Frame:
     """Correlation of score and residual return on every session with alphas: date, ic, rank_ic."""
     keys = ["date", "symbol"]
     scored = alpha.loc[alpha["alpha"].notna(), [*keys, "score"]]
-    rows = scored.merge(labels[[*keys, "raw"]], on=keys)
+    rows = scored.merge(horizons.at(labels, horizon)[[*keys, "raw"]], on=keys)
     return signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
 
 
@@ -177,10 +178,10 @@ def shuffled(
         a = int(rng.integers(max(0, b - reach), b))
         own, other = labels[number == b], labels[number == a]
         moved = np.minimum(position[number == a] + (b - a) * block, days.size - 1)
-        other = other[["symbol", "raw", "label"]].assign(date=days[moved])
+        other = other[["symbol", "horizon", "raw", "label"]].assign(date=days[moved])
         if names:
             other["symbol"] = other["symbol"].map(_partners(own["symbol"], other["symbol"], rng))
-        keys = ["date", "symbol"]
+        keys = ["date", "symbol", "horizon"]
         other = other.dropna(subset=["symbol"]).drop_duplicates(keys)
         parts.append(own[[*keys, "end"]].merge(other, on=keys))
     return pd.concat(parts, ignore_index=True)[list(labels.columns)]

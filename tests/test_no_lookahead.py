@@ -85,9 +85,9 @@ def test_a_feature_needs_no_more_than_its_lookback(producer):
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("horizon", [5, 21])
 def test_cutting_the_future_leaves_known_labels_unchanged(cut, horizon):
-    whole = labels(market.panel(BARS), MEMBERS, horizon)
+    whole = labels(market.panel(BARS), MEMBERS, [horizon])
     short = BARS[BARS["date"] <= cut]
-    after = labels(market.panel(short), MEMBERS[MEMBERS["date"] <= cut], horizon)
+    after = labels(market.panel(short), MEMBERS[MEMBERS["date"] <= cut], [horizon])
     same(whole[whole["end"] <= cut], after)
 
 

@@ -50,7 +50,7 @@ def p_of_ic(seeds: range, spoil: Callable[[Frame], Frame] = lambda f: f) -> floa
     parts = []
     for seed in seeds:
         _, frames = learned(seed, WHOLE, spoil)
-        parts.append(markets.apart(markets.daily_ic(frames["alpha"], frames["labels"]), 5))
+        parts.append(markets.apart(markets.daily_ic(frames["alpha"], frames["labels"], 5), 5))
     return float(stats.ttest_1samp(np.concatenate(parts), 0.0).pvalue)
 
 
@@ -131,7 +131,9 @@ def test_shuffled_labels_come_from_the_past_and_stay_together(names: bool) -> No
     rows = alpha_table()[["date", "symbol"]]
     day = rows["date"].map({d: i for i, d in enumerate(DAYS)})
     end = rows["date"] + pd.Timedelta(days=1)
-    labels = rows.assign(raw=day.astype(float), label=np.tile(np.arange(6.0), 40), end=end)
+    labels = rows.assign(
+        horizon=5, raw=day.astype(float), label=np.tile(np.arange(6.0), 40), end=end
+    )
     mixed = markets.shuffled(labels, 1, block=5, names=names)
     own = mixed["date"].map({d: i for i, d in enumerate(DAYS)})
     assert len(mixed) == 35 * 6 and ((own - mixed["raw"]) % 5 == 0).all()

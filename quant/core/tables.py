@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,16 +97,15 @@ class Table:
 
 
 def _increasing(frame: Frame, key: list[str]) -> bool:
-    if len(key) == 1:
-        return bool(frame[key[0]].is_monotonic_increasing)
-    if len(key) != 2:
-        return False
-    first, second = frame[key[0]], frame[key[1]]
-    if not first.is_monotonic_increasing:
-        return False
-    same = first.to_numpy()[1:] == first.to_numpy()[:-1]
-    codes = pd.factorize(second, sort=True)[0]
-    return bool((~same | (codes[1:] >= codes[:-1])).all())
+    """Whether the rows are sorted by the columns of `key`, one after the other."""
+    same = np.ones(max(len(frame) - 1, 0), dtype=bool)
+    for name in key:
+        values = frame[name].to_numpy()
+        codes = pd.factorize(values, sort=True)[0] if values.dtype == object else values
+        if (same & (codes[1:] < codes[:-1])).any():
+            return False
+        same &= codes[1:] == codes[:-1]
+    return True
 
 
 def dates(*names: str) -> list[pa.Field]:
@@ -257,15 +257,16 @@ MEMBERSHIP = table(
 
 # -- model 2 --------------------------------------------------------------------------------
 FEATURES = table("features", dates("date"), strings("symbol"), key=DAY, extra=pa.float32())
-# raw: residual return open(t+1) to open(t+1+h), decimal; label: its rank, standard normal;
-# end: session on which it becomes known
+# horizon: h, sessions; raw: residual return open(t+1) to open(t+1+h), decimal; label: its rank,
+# standard normal; end: session on which it becomes known
 LABELS = table(
     "labels",
     dates("date"),
     strings("symbol"),
+    integers("horizon"),
     doubles("raw", "label"),
     dates("end"),
-    key=DAY,
+    key=(*DAY, "horizon"),
     known="end",
 )
 # score: unitless; alpha: expected residual return over the horizon, decimal; fold: which refit
@@ -290,6 +291,23 @@ CPCV = table(
     doubles("ic", "icir", "sharpe"),
     integers("train_rows", "test_rows"),
     key=("model", "split", "path"),
+    known=ALWAYS,
+)
+# trials of stage tune; parameters: JSON; rank_ic, icir: daily; sharpe: of the quantile spread, a
+# label period, of which `periods` do not overlap; score: the objective, probit of PSR; psr: against
+# zero; dsr: against the luck of the ideas of the whole study, dsr_then: of those tried until then,
+# dsr_each: of every trial as an idea of its own; idea: trials of one number are near copies
+TUNING = table(
+    "tuning",
+    integers("number"),
+    strings("state", "parameters"),
+    doubles("rank_ic", "icir", "sharpe"),
+    integers("periods"),
+    doubles("score", "psr", "dsr_then", "dsr", "dsr_each"),
+    integers("idea"),
+    doubles("seconds"),
+    integers("splits"),
+    key=("number",),
     known=ALWAYS,
 )
 # trailing out-of-sample calibration in force at each refit; date: the session of the refit

@@ -101,7 +101,7 @@ def _order(producers: Sequence[Producer]) -> tuple[list[Producer], list[Producer
     return [row for name, row in known.items() if name in names], wanted
 
 
-def _market(panel: Panel, where: Members) -> Vector:
+def market_return(panel: Panel, where: Members) -> Vector:
     """Equal-weight mean return (n_days,) of the members of each day.
 
     On days without members (before the first reconstitution), of all that trade.
@@ -122,7 +122,7 @@ def _along_time(
     table: np.ndarray, panel: Panel, where: Members, series: Sequence[Producer]
 ) -> None:
     """Fill the lines of `table` with the features of `series`, one block of assets at a time."""
-    market = _market(panel, where)
+    market = market_return(panel, where)
     # a block's rows lie side by side while it is computed, and are put in order at the end
     block = where.column // BLOCK
     order = np.argsort(block, kind="stable")

@@ -1,23 +1,37 @@
 """Labels: the residual return that a decision at the close of t can still earn."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from quant.core.crosssection import percentiles
+from quant.core.crosssection import group_means, percentiles
 from quant.core.errors import ConfigError
 from quant.core.panel import Panel
-from quant.core.types import Codes, Frame, Vector
+from quant.core.types import Codes, Frame, Matrix, Vector
+from quant.features.betas import betas
 from quant.features.compute import Members, members
-from quant.features.crosswise import relative
+from quant.features.crosswise import Section, relative
 from quant.features.kernels import carried, lag
 from quant.features.view import positive
 
+RESIDUALS = ("industry", "industry_beta")
+
 
 def labels(
-    panel: Panel, membership: Frame, horizon: int = 21, delistings: Frame | None = None
+    panel: Panel,
+    membership: Frame,
+    horizons: Iterable[int] = (21,),
+    residual: str = "industry_beta",
+    delistings: Frame | None = None,
 ) -> Frame:
-    """Total return from open(t+1) to open(t+1+h), minus the industry's mean, and its rank.
+    """Residual total return from open(t+1) to open(t+1+h), and its rank, for every horizon h.
+
+    The residual by `industry_beta` is the return less beta x that of the equal-weight market of
+    the day's members, then less its mean over the industry; by `industry` the mean alone is taken
+    off. Beta comes first because the optimizer's equilibrium premium already pays it: a score that
+    foretold beta would be paid twice, and in a rising market any model learns to foretell it.
 
     A member that does not trade on t+1 has no label: nothing could be bought. One that does not
     trade on t+1+h is valued at its last close before, and where it was delisted by then, at that
@@ -25,32 +39,53 @@ def labels(
 
     panel      : open, close, factor as traded, on all sessions and symbols
     membership : date, symbol, industry_id, group_id
-    horizon    : h, sessions
+    horizons   : h, sessions
+    residual   : one of RESIDUALS; beta is known at the close of t
     delistings : symbol, delist_date (last day on which it was listed), delist_return (decimal,
                  null = 0)
-    Returns    : date, symbol, raw (decimal), label (standard normal scores of raw across the
-                 day's members), end (session t+1+h, on which it becomes known)
+    Returns    : date, symbol, horizon, raw (decimal), label (standard normal scores of raw across
+                 the day's members), end (session t+1+h, on which it becomes known)
+    Raises     : ConfigError for a horizon or residual that is none
     Source     : readings 7 and 8
     """
-    if horizon < 1:
-        raise ConfigError(f"horizon is {horizon} sessions; it must be 1 or more.")
+    horizons = sorted(set(horizons))
+    if not horizons or horizons[0] < 1:
+        raise ConfigError(f"label horizons are {horizons} sessions; give some, each 1 or more.")
+    if residual not in RESIDUALS:
+        raise ConfigError(f"residual is {residual!r}; it must be one of {', '.join(RESIDUALS)}.")
     where = members(panel, membership)
     with np.errstate(all="ignore"):
-        total = _total_return(panel, where, horizon, delistings)
-    raw = relative(total, where.section)
-    score = ndtri(percentiles(raw, where.section.day))
-    keep = np.isfinite(raw)
-    end = np.minimum(where.row + 1 + horizon, panel.shape[0] - 1)
-    frame = pd.DataFrame(
+        beta = betas(panel, where) if residual == "industry_beta" else None
+        raw = [
+            _residual(_total_return(panel, where, h, delistings), beta, where.section)
+            for h in horizons
+        ]
+    score = [ndtri(percentiles(values, where.section.day)) for values in raw]
+    return _long(panel, where, np.array(horizons), np.array(raw), np.array(score))
+
+
+def _residual(total: Vector, beta: Vector | None, s: Section) -> Vector:
+    """Less beta x the members' mean, where there is a beta, then less the industry's mean."""
+    if beta is None or not total.size:
+        return relative(total, s)
+    market = group_means(total, s.day, int(s.day.max()) + 1)[0]
+    return relative(total - beta * market[s.day], s)
+
+
+def _long(panel: Panel, where: Members, horizons: Codes, raw: Matrix, score: Matrix) -> Frame:
+    """One row for each member and horizon with a label, by date, symbol and horizon."""
+    row, place = np.nonzero(np.isfinite(raw.T))
+    date = where.frame["date"].to_numpy().astype("datetime64[ns]")
+    return pd.DataFrame(
         {
-            "date": where.frame["date"].to_numpy(),
-            "symbol": where.frame["symbol"].to_numpy(),
-            "raw": raw,
-            "label": score,
-            "end": panel.dates[end].astype("datetime64[ns]"),
+            "date": date[row],
+            "symbol": where.frame["symbol"].to_numpy()[row],
+            "horizon": horizons[place],
+            "raw": raw[place, row],
+            "label": score[place, row],
+            "end": panel.dates[where.row[row] + 1 + horizons[place]].astype("datetime64[ns]"),
         }
     )
-    return frame[keep].reset_index(drop=True)
 
 
 def _total_return(panel: Panel, where: Members, horizon: int, delistings: Frame | None) -> Vector:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from quant.core import logs, tables
+from quant.core import horizons, logs, tables
 from quant.core.seeds import generator
 from quant.core.types import Frame, Vector
 from quant.evaluation import clusters, compare, overfit, signal, summary
@@ -75,9 +75,9 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     )  # fmt: skip
     tried = (c.private or trials.Trials()).with_own(found["portfolio"]["sharpe_period"], daily)
     ideas = clusters.ideas(tried, e.same_idea)
-    found["portfolio"] |= luck(daily, tried, ideas)
+    found["portfolio"] |= luck(daily, tried, ideas) | chosen(c.private or trials.Trials(), daily)
     found |= indices(f["benchmark"], mine, periods)
-    rows = traded(f["alpha"], f["labels"], mine)
+    rows = traded(f["alpha"], horizons.at(f["labels"], horizon), mine)
     ic = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
     ic["end"] = rows.groupby("date")["end"].max().to_numpy()
     found["alpha"] = summary.signal_numbers(ic, horizon)
@@ -107,6 +107,15 @@ def luck(daily: Frame, tried: list[Trial], ideas: clusters.Ideas) -> dict[str, f
     shared = clusters.excess(tried).reindex(daily["date"]).dropna(axis=1)
     out["pbo"] = overfit.pbo(shared.to_numpy())
     return out
+
+
+def chosen(known: trials.Trials, daily: Frame) -> dict[str, float]:
+    """How many settings were tried on labels alone, and how many of these labels are in `daily`.
+
+    Only the latter looked at the backtest; they are counted among its trials.
+    """
+    start = str(daily["date"].iloc[0].date())
+    return {"n_tuned": float(len(known.tuned)), "n_tuned_inside": float(len(known.looked(start)))}
 
 
 def ledgered(tried: list[Trial], ideas: clusters.Ideas) -> Frame:

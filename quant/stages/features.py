@@ -11,7 +11,7 @@ from quant.stages.registry import Context, Inputs, Stage
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
-    """Features of every member, and labels over the horizon."""
+    """Features of every member, and labels over every horizon."""
     panel = Panel.of(f["bars"], features.FIELDS, dates=sessions_of(f["sessions"]))
     membership, listings = f["membership"], f["listings"]
     gone = listings.loc[listings["delist_date"].notna()].copy()
@@ -21,7 +21,9 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     made = features.compute(panel, membership)
     c.metrics["features.count"] = float(made.shape[1] - 2)
     c.metrics["features.rows"] = float(len(made))
-    return {"features": made, "labels": features.labels(panel, membership, s["horizon"], gone)}
+    label = s["label"]
+    labels = features.labels(panel, membership, label["horizons"], label["residual"], gone)
+    return {"features": made, "labels": labels}
 
 
 STAGE = Stage(
@@ -29,7 +31,8 @@ STAGE = Stage(
     needs=(tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.MEMBERSHIP),
     makes=(tables.FEATURES, tables.LABELS),
     settings=lambda c: {
-        "horizon": c.model2.label.horizon,
+        "label": {"horizons": sorted(set(c.model2.label.horizons)),
+                  "residual": c.model2.label.residual},
         "delist_return": c.universe.delist_return,
     },
     run=run,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quant.core import logs, tables
+from quant.core import horizons, logs, tables
 from quant.core.errors import ConfigError
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
@@ -85,7 +85,7 @@ def selection(
 ) -> tuple[Frame, np.datetime64]:
     """CPCV rows of every candidate, and the session by whose known labels they were compared."""
     spec, cv, _ = specs(s)
-    days = sessions_of(sessions)
+    days, labels = sessions_of(sessions), horizons.at(labels, spec.horizon)
     end = train.first_prediction(labels, days, spec)
     require_before(end, s["holdout"])
     return cpcv.evaluate(features, labels, days, spec, cv, end, seed), end
@@ -94,8 +94,9 @@ def selection(
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Every model's seed is logged; only walk-forward scores leave this stage."""
     spec, _, cal = specs(s)
-    features, labels, sessions = f["features"], f["labels"], sessions_of(f["sessions"])
-    compared, end = selection(s, features, labels, f["sessions"], c.seed)
+    features, sessions = f["features"], sessions_of(f["sessions"])
+    compared, end = selection(s, features, f["labels"], f["sessions"], c.seed)
+    labels = horizons.at(f["labels"], spec.horizon)
     chosen = cpcv.select(compared)
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))

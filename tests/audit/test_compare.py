@@ -63,7 +63,7 @@ def test_columns_that_only_one_has_are_a_difference():
 
 
 def test_known_rows_are_those_of_the_tables_own_column():
-    labels = pd.DataFrame({"date": DAYS, "symbol": "A", "raw": 0.1, "label": 0.2,
+    labels = pd.DataFrame({"date": DAYS, "symbol": "A", "horizon": 2, "raw": 0.1, "label": 0.2,
                            "end": DAYS + pd.offsets.BDay(2)})  # fmt: skip
     assert audit.known(labels, tables.LABELS, CUT)["date"].max() == DAYS[1]
     folds = pd.DataFrame({"fold": 0, "model": "m", "predict_start": DAYS, "predict_end": DAYS[-1]})

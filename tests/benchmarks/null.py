@@ -85,7 +85,7 @@ def run(config: settings.Config, frames: Frames, seed: int, labels: Frame | None
             control = judged(markets.book(how, frames, markets.permuted(alpha, seed)))
             out[name]["control"] = metrics.sharpe(control, periods=year)
     # the IC is that of the scores, whatever is made of them
-    out[AS_IS]["ic"] = out[BETS]["ic"] = float(markets.daily_ic(asis, real)["ic"].mean())
+    out[AS_IS]["ic"] = out[BETS]["ic"] = float(markets.daily_ic(asis, real, horizon)["ic"].mean())
     return out
 
 

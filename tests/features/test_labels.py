@@ -5,13 +5,18 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from quant.core.errors import ConfigError
+from quant.core import horizons, tables
+from quant.core.errors import ConfigError, DataError
+from quant.core.seeds import generator
 from quant.features import labels
+from quant.features.betas import betas
+from quant.features.compute import members as placed
 from tests.features import market
 
 BARS = market.bars()
 MEMBERS = market.membership(BARS)
-LABELS = labels(market.panel(BARS), MEMBERS)
+EVERY = labels(market.panel(BARS), MEMBERS, (21, 5, 10))
+LABELS = horizons.at(EVERY, 21)
 T = 120
 
 
@@ -34,7 +39,7 @@ def day(i: int) -> pd.Timestamp:
 
 def total(frame: pd.DataFrame, symbol: str, at: int, horizon: int = 5, **options) -> float:
     """Total return of `symbol`: its residual plus a sixth of it, as the other five stand still."""
-    table = labels(market.panel(frame), members(frame), horizon, **options)
+    table = labels(market.panel(frame), members(frame), [horizon], **options)
     row = table[(table["symbol"] == symbol) & (table["date"] == day(at))]
     return float(row["raw"].iloc[0] * 6 / 5) if len(row) else np.nan
 
@@ -130,6 +135,95 @@ def test_the_label_is_the_normal_score_of_the_rank():
     np.testing.assert_allclose(rows["label"], expected, atol=1e-12)
 
 
+def test_every_horizon_has_the_labels_of_a_table_of_its_own():
+    assert list(EVERY["horizon"].unique()) == [5, 10, 21]
+    for horizon in (5, 10, 21):
+        alone = labels(market.panel(BARS), MEMBERS, [horizon])
+        pd.testing.assert_frame_equal(
+            EVERY[EVERY["horizon"] == horizon].reset_index(drop=True), alone, check_exact=True
+        )
+    assert tables.LABELS.check(EVERY).equals(tables.LABELS.check(EVERY.sample(frac=1.0)))
+
+
+def test_a_horizon_without_labels_is_refused():
+    with pytest.raises(DataError, match=r"no label over 63 sessions .* over \[5, 10, 21\]"):
+        horizons.at(EVERY, 63)
+    short = labels(market.panel(BARS[BARS["date"] <= day(30)]), MEMBERS[MEMBERS["date"] <= day(30)])
+    with pytest.raises(DataError, match="lengthen the sample, shorten the horizon"):
+        horizons.at(short, 21)
+
+
+def one_factor(
+    noise: float = 0.004, width: float = 0.8, n_days: int = 560
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Forty names of one industry, each its beta times one market, and noise of its own."""
+    rng = generator(5, "tests", "one factor")
+    beta = dict(
+        zip(
+            [f"S{i:02d}" for i in range(40)], np.linspace(1.0 - width, 1.0 + width, 40), strict=True
+        )
+    )
+    shared = rng.normal(0.001, 0.01, (n_days, 1))
+    ret = shared * np.array(list(beta.values())) + rng.normal(0.0, noise, (n_days, 40))
+    close = 10 * np.cumprod(1.0 + ret, axis=0)
+    days = market.DAYS[:n_days].astype("datetime64[ns]")
+    frame = pd.DataFrame({"date": np.repeat(days, 40), "symbol": list(beta) * n_days})
+    frame["close"] = close.ravel()
+    for name in ("open", "high", "low"):
+        frame[name] = frame["close"]
+    frame[["volume", "amount", "factor", "float_shares"]] = 1.0
+    return frame, beta
+
+
+def test_a_beta_residual_does_not_pay_beta():
+    """With one factor the label by industry is beta in disguise; without it, beta says nothing."""
+    frame, beta = one_factor()
+    late = members(frame[frame["date"] >= day(260)])
+    found = {}
+    for residual in ("industry", "industry_beta"):
+        table = labels(market.panel(frame), late, [21], residual)
+        slope = table["symbol"].map(beta)
+        daily = table.assign(beta=slope).groupby("date")[["raw", "beta"]].corr().iloc[::2, 1]
+        found[residual] = daily.abs().mean(), table["raw"].std()
+    assert found["industry"][0] > 0.55 and found["industry_beta"][0] < 0.3
+    assert found["industry_beta"][1] < 0.6 * found["industry"][1]
+
+
+def test_betas_are_those_of_the_market_shrunk_to_their_mean():
+    frame, beta = one_factor(noise=0.03, width=0.3)
+    panel, rows = market.panel(frame), members(frame)
+    where = placed(panel, rows)
+    shrunk = betas(panel, where)
+    assert (shrunk[where.row < 140] == 1.0).all()  # fewer than 60 % of the window
+    last = where.row == 559
+    true = where.frame["symbol"].map(beta).to_numpy()[last]
+    plain = slopes(frame, 252)
+    assert shrunk[last].mean() == pytest.approx(plain.mean(), abs=0.01)
+    ratio = np.polyfit(plain, shrunk[last], 1)[0]
+    assert 0.2 < ratio < 0.8
+    assert np.square(shrunk[last] - true).mean() < np.square(plain - true).mean()
+
+
+def slopes(frame: pd.DataFrame, window: int) -> np.ndarray:
+    """Least squares on the mean of all names, by hand."""
+    ret = frame.pivot(index="date", columns="symbol", values="close").pct_change().iloc[-window:]
+    shared = ret.mean(axis=1)
+    return ret.apply(lambda r: np.polyfit(shared, r, 1)[0]).to_numpy()
+
+
+def test_a_name_without_history_has_the_beta_of_the_market():
+    frame = flat()
+    frame.loc[(frame["symbol"] == "A") & (frame["date"] == day(16)), "open"] = 12.0
+    kinds = [
+        labels(market.panel(frame), members(frame), [5], r) for r in ("industry", "industry_beta")
+    ]
+    pd.testing.assert_frame_equal(*kinds)
+
+
 def test_faults_are_named():
-    with pytest.raises(ConfigError, match="horizon is 0 sessions"):
-        labels(market.panel(BARS), MEMBERS, 0)
+    with pytest.raises(ConfigError, match=r"horizons are \[0, 5\] sessions"):
+        labels(market.panel(BARS), MEMBERS, [5, 0])
+    with pytest.raises(ConfigError, match=r"horizons are \[\]"):
+        labels(market.panel(BARS), MEMBERS, [])
+    with pytest.raises(ConfigError, match="residual is 'beta'; it must be one of industry"):
+        labels(market.panel(BARS), MEMBERS, [5], "beta")

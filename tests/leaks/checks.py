@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from quant.core import horizons
 from quant.core.panel import Panel, sessions_of
 from quant.core.types import Frame
 from quant.evaluation import splits
@@ -22,8 +23,9 @@ def purged(m: Market, f: Frames) -> str:
     """No label of a training row of cross-validation overlaps the labels of a test block."""
     spec, cv, _ = model2.specs(model2.STAGE.settings(m.config))
     sessions = sessions_of(f["sessions"])
-    rows = align(f["features"], f["labels"], sessions)
-    end = train.first_prediction(f["labels"], sessions, spec)
+    labels = horizons.at(f["labels"], spec.horizon)
+    rows = align(f["features"], labels, sessions)
+    end = train.first_prediction(labels, sessions, spec)
     data = training(rows, spec.row_step, int(np.searchsorted(sessions, end)))
     for number, part in enumerate(
         splits.cpcv(data.session, data.end, cv.groups, cv.test_groups, cv.embargo)
@@ -42,14 +44,15 @@ def purged(m: Market, f: Frames) -> str:
 def labels_start_later(m: Market, f: Frames) -> str:
     """Within an industry and day, labels differ by the returns from open(t+1) to open(t+1+h).
 
-    Of names that trade on both days; what an industry's mean takes off is the same for all.
+    Of names that trade on both days; what an industry's mean takes off is the same for all, hence
+    the markets of the catalogue have no beta taken off.
     """
     horizon, bars = m.config.model2.label.horizon, f["bars"]
     level = Panel.of(bars.assign(level=bars["open"] * bars["factor"]), ["level"],
                      dates=sessions_of(f["sessions"]))  # fmt: skip
     level = pd.DataFrame(level["level"], f["sessions"]["date"], level.symbols)
     total = (level.shift(-1 - horizon) / level.shift(-1) - 1.0).stack().rename("total")
-    rows = f["labels"].merge(f["membership"], on=["date", "symbol"])
+    rows = horizons.at(f["labels"], horizon).merge(f["membership"], on=["date", "symbol"])
     rows = rows.join(total, on=["date", "symbol"], how="inner")
     ends = f["listings"].set_index("symbol")["delist_date"]
     rows = rows[~(rows["symbol"].map(ends) < rows["end"])]

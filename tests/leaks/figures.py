@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from quant.core import horizons
 from quant.core.seeds import generator
 from quant.evaluation import signal
 from quant.evaluation.inference import bootstrap, overlap_t
@@ -57,7 +58,7 @@ def alpha_ic(clean: Frames, leaky: Frames, horizon: int, periods: int) -> Gain:
 
 
 def _ic(frames: Frames, constant: float = np.nan) -> pd.Series:
-    rows = frames["alpha"].merge(frames["labels"], on=["date", "symbol"])
+    rows = frames["alpha"].merge(horizons.at(frames["labels"], 21), on=["date", "symbol"])
     daily = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
     return daily.set_index("date")["rank_ic"].fillna(constant).dropna()
 

@@ -191,6 +191,7 @@ def market(name: str) -> Market:
         read = through(tiny(spec.region), frames, Path(folder), [vendor.STAGE])
     config = tiny(spec.region)
     config.universe.size = spec.size
+    config.model2.label.residual = "industry"
     config.optimizer.rebalance_every = 5  # sessions; daily solves would be most of the time
     for key, value in spec.config.items():
         *path, last = key.split(".")

@@ -39,7 +39,7 @@ def frames(own: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
     grid = pd.MultiIndex.from_product([DAYS, NAMES], names=["date", "symbol"]).to_frame(index=False)
     score = drawn("score", shape=len(grid))
     alpha = grid.assign(score=score, alpha=score, fold=0)
-    labels = grid.assign(raw=drawn("raw", shape=len(grid)), label=0.0, end=grid["date"])
+    labels = grid.assign(horizon=21, raw=drawn("raw", shape=len(grid)), label=0.0, end=grid["date"])
     level = np.cumprod(np.r_[1.0, 1.0 + MARKET])
     whole = pd.DataFrame({"date": DAYS, "name": "WHOLE", "close": level, "total_return": True})
     holes = whole.assign(name="HOLES").drop(index=[100])
