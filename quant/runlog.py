@@ -121,8 +121,10 @@ def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Ou
         )
     if outcome.stage.name == "ingest":
         same = {visit.market, ingest.market_id(config)}
+        start = config.evaluation.holdout.start or ""
         tried = {r["config_hash"] for r in trials.read(Path(config.paths.trials))
-                 if same & {r["market"], r.get("holdout_market")}}  # fmt: skip
+                 if same & {r["market"], r.get("holdout_market")}
+                 and r.get("labels_until", start) >= start}  # fmt: skip
         holdout.declare(Path(config.paths.holdout), visit, _who(known), len(tried))
 
 

@@ -4,13 +4,18 @@ The deflated Sharpe ratio asks how many things were tried. A trial is a distinct
 same region and data; a rerun is none (readings 34). Beside the ledger, in
 `returns/<market>/<config_hash>.parquet`, lie the daily returns of each trial, which tell whether
 two of them are one idea.
+
+What was tried on labels alone, by cross-validation on the time before a backtest, is a line too
+(`stage`: the stage that tried it; `labels_until`: the last of these labels). It chose the settings
+of a backtest without looking at it, so that its Sharpe ratio is no higher for it: such lines are
+counted apart and shown. Those whose labels reach into a backtest did look: they count in its N.
 """
 
 import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +35,47 @@ RETURNS = tables.table(
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """Settings that were tried on labels alone. labels_until : ISO date."""
+
+    config_hash: str
+    name: str
+    labels_until: str
+
+
+@dataclass(frozen=True)
 class Trials:
     """What the ledger knew of other configurations when a run was evaluated.
 
     own, name : config hash and name of the run itself
     others    : trials of other configurations, by config hash
     digests   : of the lines and returns of the others, in the same order
+    tuned     : what was tried on labels alone, by config hash
     """
 
     own: str = ""
     name: str = ""
     others: tuple[Trial, ...] = ()
     digests: tuple[str, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
 
     def digest(self) -> str:
         """Digest of the snapshot: part of the evaluation's key."""
-        return digest_json(self.digests)
+        return digest_json([self.digests, [astuple(t) for t in self.tuned]])
 
     def with_own(self, sharpe: float, returns: Frame) -> list[Trial]:
         """All trials, the run itself the last.
 
         sharpe : a session; returns : date, book, benchmark, rf
         """
-        return [*self.others, Trial(self.own, self.name, sharpe, len(returns), returns)]
+        looked = self.looked(str(returns["date"].iloc[0].date()))
+        own = Trial(self.own, self.name, sharpe, len(returns), returns)
+        return [*self.others, *looked, own]
+
+    def looked(self, start: str) -> list[Trial]:
+        """Those tried on labels from `start` (ISO) on: each an idea, its Sharpe ratio another's."""
+        return [Trial(t.config_hash, t.name, float("nan"), 0) for t in self.tuned
+                if t.labels_until >= start]  # fmt: skip
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -104,7 +127,8 @@ def snapshot(
         return Trials(config_hash, name)
     try:
         with FileLock(path.with_suffix(".lock")):  # a line and its returns belong together
-            newest = {r["config_hash"]: r for r in read(path) if r["market"] == market}
+            rows = [r for r in read(path) if r["market"] == market]
+            newest = {r["config_hash"]: r for r in rows if not on_labels(r)}
             newest.pop(config_hash, None)
             found = [_trial(path, newest[key]) for key in sorted(newest)]
     except OSError as error:
@@ -125,7 +149,20 @@ def snapshot(
                      newest[t.config_hash]["returns"] if t.returns is not None else ""])
         for t in found
     )  # fmt: skip
-    return Trials(config_hash, name, tuple(found), digests)
+    return Trials(config_hash, name, tuple(found), digests, _tuned(rows))
+
+
+def on_labels(row: Mapping[str, Any]) -> bool:
+    """Whether a line is of settings that were tried on labels alone."""
+    return "labels_until" in row
+
+
+def _tuned(rows: list[dict[str, Any]]) -> tuple[Tuned, ...]:
+    newest = {r["config_hash"]: r for r in rows if on_labels(r)}
+    return tuple(
+        Tuned(key, str(newest[key].get("name", "")), str(newest[key]["labels_until"]))
+        for key in sorted(newest)
+    )
 
 
 def _warn_uncut(found: list[Trial], last: str) -> None:

@@ -19,7 +19,8 @@ def blocks(inputs: ReportInputs) -> list[Block]:
     title = Text("How much luck is in it?", "sub")
     if missing(metrics("n_trials")) and not len(inputs.trials):
         return [title, empty("The ledger of trials was not asked")]
-    words = [_counted(metrics), _luck(metrics, inputs.meta.periods_per_year), _overfit(metrics)]
+    words = [_counted(metrics), _luck(metrics, inputs.meta.periods_per_year), _overfit(metrics),
+             _tuned(metrics)]  # fmt: skip
     return [title, Text(" ".join(w for w in words if w)), *_table(inputs)]
 
 
@@ -59,6 +60,26 @@ def _luck(m: Metrics, periods: int) -> str:
             + "."
         )
     return " ".join(parts)
+
+
+def _tuned(m: Metrics) -> str:
+    """Settings tried on labels alone, which a backtest has to own up to."""
+    n, inside = m("n_tuned"), m("n_tuned_inside")
+    if missing(n) or n == 0:
+        return ""
+    before = (
+        f"Beside these, {count(n)} setting{'s' * (n != 1)} of the models were tried by purged "
+        "cross-validation on labels alone (stage=tune, stage=model2). "
+    )
+    if missing(inside) or inside == 0:
+        return before + (
+            "All these labels end before this backtest begins: they chose its settings without "
+            "looking at it, and are not in its N."
+        )
+    return before + (
+        f"The labels of {count(inside)} of them reach into this backtest: these looked at it, and "
+        "each counts in its N."
+    )
 
 
 def _overfit(m: Metrics) -> str:
