@@ -153,13 +153,14 @@ class Deflated:
     """What a number of trials leaves of each; one entry a trial.
 
     idea     : cluster number; near copies are one idea
-    dsr      : with N ideas and the variance across them
+    dsr      : with N ideas and the variance across them; score : its probit, which never is 1
     dsr_each : with every trial counted as an idea of its own
     n        : ideas; best : the Sharpe ratio that the best of them shows by luck, a label period
     """
 
     idea: Codes
     dsr: Vector
+    score: Vector
     dsr_each: Vector
     n: int
     best: float
@@ -174,12 +175,14 @@ def deflate(worths: Sequence[Worth], days: Dates, same_idea: float) -> Deflated:
               for k, w in enumerate(worths)]  # fmt: skip
     ideas = clusters.ideas(trials, same_idea)
     apart = clusters.variance(np.array([t.sharpe for t in trials]))
+    best = metrics.expected_max_sharpe(ideas.n, ideas.variance)
     return Deflated(
         idea=ideas.cluster,
-        dsr=np.array([metrics.dsr(w.shape, ideas.n, ideas.variance) for w in worths]),
+        dsr=np.array([metrics.psr(w.shape, best) for w in worths]),
+        score=np.array([metrics.score(w.shape, best) for w in worths]),
         dsr_each=np.array([metrics.dsr(w.shape, len(trials), apart) for w in worths]),
         n=ideas.n,
-        best=metrics.expected_max_sharpe(ideas.n, ideas.variance),
+        best=best,
     )
 
 

@@ -1,6 +1,6 @@
 """The search space: which settings may move, between which bounds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +63,18 @@ def dials(space: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[Dial, 
     Raises ConfigError for an empty space, an unknown key, and bounds that make no range
     """
     known = {k: v for k, v in flat(settings).items() if _tunable(v)}
-    found = tuple(_dial(name, said, known) for name, said in _leaves(space))
-    if not found:
+    return some(_dial(name, said, known) for name, said in _leaves(space))
+
+
+def some(found: Iterable[Dial]) -> tuple[Dial, ...]:
+    """The dials. Raises ConfigError where there is none."""
+    kept = tuple(found)
+    if not kept:
         raise ConfigError(
-            "tune.space is empty; name at least one setting with its bounds, for example "
-            "tune.space.boost.leaves={low: 7, high: 63}."
+            "tune.space has nothing to search for these models; name at least one setting with its "
+            "bounds, for example boost: {leaves: {low: 7, high: 63}} under tune.space."
         )
-    return found
+    return kept
 
 
 def _tunable(value: Any) -> bool:

@@ -24,11 +24,12 @@ CATALOGUE = {
     "report": "one self-contained HTML page",
     "explain": "one session (date=...): what bound, what it cost, what gave way",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
+    "tune": "settings of model2 searched for (tune.trials=20), on labels older than the backtest",
 }
 
 # what operators call a group of stages; the specification's Makefile targets use these
 GROUPS = {
-    "e2e": tuple(name for name in CATALOGUE if name not in ("explain", "audit")),
+    "e2e": tuple(name for name in CATALOGUE if name not in ("explain", "audit", "tune")),
     "data": ("ingest", "universe", "dataset"),
     "train": ("model2",),
     "opt": ("optimize",),

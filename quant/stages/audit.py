@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from quant.settings import Audit, Config
 
 HOW = {"cut": audit.forget, "garbled": audit.garble}
-# pages are drawn from tables that are compared; the audit does not audit itself
-NOT_REPLAYED = ("report", "explain", "audit")
+# pages are drawn from tables that are compared; the audit does not audit itself; a search decides
+# nothing of the run
+NOT_REPLAYED = ("report", "explain", "audit", "tune")
 REPLAYED = [
     import_module(f"quant.stages.{name}").STAGE for name in CATALOGUE if name not in NOT_REPLAYED
 ]
