@@ -108,6 +108,8 @@ def _dial(name: str, said: Mapping[str, Any], known: Mapping[str, Any]) -> Dial:
     whole = isinstance(known[name], int)
     if "choices" in said:
         return _choice(name, where, said, type(known[name]))
+    if isinstance(known[name], str):
+        raise ConfigError(f"{where}: model2.{name} is a text; give choices: [..], not bounds.")
     low, high = said.get("low"), said.get("high")
     log, step = said.get("log", False), said.get("step", 1)
     for word, value in (("low", low), ("high", high)):
