@@ -1,19 +1,21 @@
-"""From stored results to the pages people open: the report, an explained session, the audit."""
+"""From stored results to the pages people open: the report, a session, the audit, a search."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from quant.core import logs
 from quant.core.errors import LookAheadError
-from quant.core.tables import AUDIT
+from quant.core.tables import AUDIT, TUNING
 from quant.governance import holdout
-from quant.reporting import audit, write
+from quant.reporting import audit, tune, write
 from quant.reporting.holdout import Holdout
 from quant.settings import Config
 from quant.stages.audit_files import left_out
 from quant.stages.ingest import holdout_market
 from quant.stages.runner import Outcome
+from quant.stages.tune import BEST, override
 
 Facts = Mapping[str, Any]
 SECONDS = "audit.seconds."
@@ -26,11 +28,7 @@ def report(config: Config, known: Facts, outcome: Outcome) -> str:
 
 def audited(config: Config, known: Facts, outcome: Outcome) -> str:
     """The audit's page, with what the ledger of the hold-out says now."""
-    own, provider = config.evaluation.holdout, config.data.provider
-    looks = holdout.status(
-        Path(config.paths.holdout), holdout_market(config), own.start, own.end, own.locked
-    )
-    spent = outcome.metrics
+    provider, spent = config.data.provider, outcome.metrics
     page = audit.AuditInputs(
         title=f"{config.region.name.upper()} equity, look-ahead audit",
         region=config.region.name,
@@ -41,7 +39,7 @@ def audited(config: Config, known: Facts, outcome: Outcome) -> str:
         rows=outcome.result.read(AUDIT),
         seconds={k.removeprefix(SECONDS): v for k, v in spent.items() if k.startswith(SECONDS)},
         run_seconds=spent["audit.run_seconds"],
-        holdout=Holdout(**vars(looks)),
+        holdout=_looks(config),
         left_out=left_out(provider),
     )
     return audit.render(page)
@@ -52,11 +50,43 @@ def explained(config: Config, known: Facts, outcome: Outcome) -> str:
     return outcome.result.path("explain.html").read_text()
 
 
+def tuned(config: Config, known: Facts, outcome: Outcome) -> str:
+    """The page of a search, with what the ledger of the hold-out says now."""
+    rows, spent = outcome.result.read(TUNING), outcome.metrics
+    best = rows.set_index("number").loc[int(spent["tune.best.number"])]
+    return tune.render(
+        tune.TuneInputs(
+            title=f"{config.region.name.upper()} equity, settings of Model 2",
+            region=config.region.name,
+            git_sha=known["git_sha"],
+            config_hash=known["config_hash"],
+            command=logs.redact(known["command"]),
+            simulated=config.data.provider == "sim",
+            rows=rows,
+            override=override(json.loads(best["parameters"])),
+            file=outcome.result.path(BEST).read_text(),
+            ideas=int(spent["tune.ideas"]),
+            luck=spent["tune.expected_max_sharpe"],
+            horizon=config.model2.label.horizon,
+            models=tuple(config.model2.models),
+            holdout=_looks(config),
+        )
+    )
+
+
+def _looks(config: Config) -> Holdout:
+    own = config.evaluation.holdout
+    return Holdout(**vars(holdout.status(
+        Path(config.paths.holdout), holdout_market(config), own.start, own.end, own.locked
+    )))  # fmt: skip
+
+
 # stage -> first word of the page's file name, and how the page is made
 PAGES: dict[str, tuple[str, Callable[[Config, Facts, Outcome], str]]] = {
     "report": ("report", report),
     "explain": ("explain", explained),
     "audit": ("audit", audited),
+    "tune": ("tune", tuned),
 }
 
 

@@ -24,7 +24,7 @@ CATALOGUE = {
     "report": "one self-contained HTML page",
     "explain": "one session (date=...): what bound, what it cost, what gave way",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
-    "tune": "settings of model2 searched for (tune.trials=20), on labels older than the backtest",
+    "tune": "settings of model2 searched for by Optuna, on labels older than the backtest",
 }
 
 # what operators call a group of stages; the specification's Makefile targets use these

@@ -130,7 +130,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     # one that was given up was seen on fewer paths: it may look good by luck
     best = made.loc[made["dsr_score"].where(made["state"] == COMPLETE).idxmax()]
     _say(made, best, luck, c, end)
-    (c.scratch / BEST).write_text(as_yaml(json.loads(best["parameters"]), name))
+    (c.scratch / BEST).write_text(as_yaml(json.loads(best["parameters"]), name, end))
     return {"tuning": made.drop(columns="dsr_score")}
 
 
@@ -233,8 +233,11 @@ def override(parameters: tuning.Parameters) -> str:
     return " ".join(f"model2.{name}={value}" for name, value in parameters.items())
 
 
-def as_yaml(parameters: tuning.Parameters, study: str) -> str:
-    """The settings as a file that may be put under conf/experiment."""
+def as_yaml(parameters: tuning.Parameters, study: str, end: np.datetime64) -> str:
+    """The settings as a file that may be put under conf/experiment.
+
+    end : the session by whose known labels they were chosen
+    """
     import yaml
 
     tree: dict[str, Any] = {}
@@ -244,8 +247,12 @@ def as_yaml(parameters: tuning.Parameters, study: str) -> str:
         for part in path:
             group = group.setdefault(part, {})
         group[key] = value
-    head = f"# @package _global_\n# Best of study {study}; conf/experiment/<name>.yaml makes it "
-    return head + "experiment=<name>.\n" + yaml.safe_dump({"model2": tree}, sort_keys=False)
+    head = (
+        "# @package _global_\n"
+        f"# Best of study {study}, by labels known on {end}; as conf/experiment/<name>.yaml it is "
+        "chosen by experiment=<name>.\n"
+    )
+    return head + yaml.safe_dump({"model2": tree}, sort_keys=False)
 
 
 def _say(made: Frame, best: Any, luck: criterion.Deflated, c: Context, end: np.datetime64) -> None:

@@ -1,0 +1,128 @@
+"""The page of a search for settings: the best, what luck leaves of it, and every trial."""
+
+from dataclasses import dataclass, field
+
+from quant.core.types import Frame
+from quant.reporting.blocks import Answer, Block, Section, Text, Tile, Tiles, Verbatim
+from quant.reporting.formats import count, number
+from quant.reporting.holdout import Holdout, blocks
+from quant.reporting.page import Head, layout
+from quant.reporting.sections import searched
+
+SURE = 0.95  # probability
+
+
+@dataclass(frozen=True)
+class TuneInputs:
+    """Everything that the page shows.
+
+    rows     : TUNING table, at least one complete trial
+    override : the best settings as words of a command line; file : the same as YAML
+    ideas    : effective number of trials; luck : the Sharpe ratio that the best of them shows
+               without worth, a label period
+    horizon  : sessions of a label; models : what was fitted
+    """
+
+    title: str
+    region: str
+    git_sha: str
+    config_hash: str
+    command: str
+    simulated: bool
+    rows: Frame
+    override: str
+    file: str
+    ideas: int
+    luck: float
+    horizon: int
+    models: tuple[str, ...]
+    holdout: Holdout = field(default_factory=Holdout)
+
+
+def render(inputs: TuneInputs) -> str:
+    """Return the whole page."""
+    tried = searched.ended(inputs.rows)
+    head = Head(
+        title=inputs.title,
+        kicker=(
+            f"{inputs.region.upper()} equities",
+            "search for settings",
+            f"{count(len(tried))} trials",
+        ),
+        footer=(inputs.git_sha, inputs.config_hash),
+        simulated=inputs.simulated,
+    )
+    stamp = "SIMULATED" if inputs.simulated else ""
+    return layout(
+        head,
+        [
+            Section("answer", "Verdict", (_answer(inputs, tried), _tiles(inputs, tried))),
+            Section("use", "Use it", tuple(_use(inputs))),
+            Section("trials", "Trials", (searched.history(inputs.rows, stamp),
+                                         searched.table(inputs.rows))),
+            Section("settings", "Setting by setting", (searched.settings(inputs.rows, stamp),)),
+            Section("holdout", "Hold-out", tuple(blocks(inputs.holdout, inputs.config_hash))),
+            Section("method", "What was done", tuple(_method(inputs))),
+        ],
+    )  # fmt: skip
+
+
+def _answer(inputs: TuneInputs, tried: Frame) -> Answer:
+    best = tried.iloc[0]
+    sure = best["dsr"] >= SURE
+    first = tried[(tried["number"] == 0) & (tried["number"] != best["number"])]
+    before = [
+        f"The first trial has a Sharpe ratio of {number(r.sharpe)}, the best {number(best.sharpe)}."
+        for r in first.itertuples()
+    ]
+    return Answer(
+        f"Trial {count(best['number'])} is best: "
+        + ("its spread is more than luck" if sure else "its spread may be luck"),
+        (
+            f"{inputs.override}.",
+            f"Its quantile spread has a Sharpe ratio of {number(best['sharpe'])} over "
+            f"{inputs.horizon} sessions, out of sample on every path of the cross-validation; the "
+            f"best of {count(inputs.ideas)} ideas without worth would show {number(inputs.luck)}. "
+            f"The probability that it is above that luck is {number(best['dsr'])} (DSR).",
+            *before,
+            "DSR says whether there is a signal, not whether these settings beat the next best: "
+            "trials that are nearly as good are as good a choice.",
+        ),
+        "good" if sure else "fair",
+    )
+
+
+def _tiles(inputs: TuneInputs, tried: Frame) -> Tiles:
+    best, given_up = tried.iloc[0], int((tried["state"] == "pruned").sum())
+    return Tiles(
+        (
+            Tile("DSR", number(best["dsr"]), f"with every trial apart: {number(best['dsr_each'])}"),
+            Tile("Rank IC", number(best["rank_ic"], 3), f"ICIR {number(best['icir'])} a day"),
+            Tile("Trials", count(len(tried)), f"{count(given_up)} of them given up early"),
+            Tile("Ideas", count(inputs.ideas), "trials that go together count once"),
+            Tile("Minutes", number(tried["seconds"].sum() / 60, 1), "of all trials"),
+        )
+    )
+
+
+def _use(inputs: TuneInputs) -> list[Block]:
+    return [
+        Text("Nothing was changed: give these words, or keep the file under conf/experiment."),
+        Verbatim("On the command line", inputs.override),
+        Verbatim("As a file", inputs.file),
+    ]
+
+
+def _method(inputs: TuneInputs) -> list[Block]:
+    return [
+        Text(
+            f"Fitted: {', '.join(inputs.models)}. Each trial is scored by combinatorial purged "
+            "cross-validation on labels that are known before the first prediction, so that no "
+            "session of a backtest is looked at. The search follows the probit of PSR, one scale "
+            "for all trials; the deflation by their number and variance is made at the end, for "
+            "all alike (Bailey and Lopez de Prado 2014). The number of observations is that of "
+            "label periods that do not overlap. Every trial is in the ledger, counted apart from "
+            "the configurations that were backtested."
+        ),
+        Verbatim("Run it again", inputs.command),
+    ]
