@@ -15,7 +15,7 @@ CN         := $(RUN) python -m quant.main region=cn data=$(DATA_CN) $(DATA_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo smoke test test-slow lint ui bench bench-optimizer \
-  data_us data_cn train_us train_cn opt_US opt_CN backtest_us backtest_cn \
+  data_us data_cn train_us train_cn tune_us tune_cn opt_US opt_CN backtest_us backtest_cn \
   report_US report_CN e2e_us e2e_cn
 
 help:  ## this page
@@ -83,6 +83,10 @@ train_us: .venv/.baseline     ## US: Model 2
 	$(US) stage=train
 train_cn: .venv/.baseline     ## CN: Model 2
 	$(CN) stage=train
+tune_us: .venv/.baseline      ## US: search for settings of Model 2 (ARGS="tune.trials=50")
+	$(US) stage=tune
+tune_cn: .venv/.baseline      ## CN: search for settings of Model 2
+	$(CN) stage=tune
 opt_US: .venv/.baseline       ## US: daily target weights
 	$(US) stage=optimize
 opt_CN: .venv/.baseline       ## CN: daily target weights
