@@ -15,7 +15,7 @@ from quant import sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import StoreError
-from quant.core.tables import FOLDS, NAV
+from quant.core.tables import FOLDS, NAV, TUNING
 from quant.core.types import Frame
 from quant.evaluation import summary
 from quant.governance import holdout, trials
@@ -158,6 +158,10 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
     tracker.metrics({f"seconds.{name}": outcome.seconds, **outcome.metrics})
     hashes = {f: h for f, h in outcome.result.hashes.items()}
     tracker.text(json.dumps(hashes, indent=1), f"hashes/{name}.json")
+    if name == "tune":
+        rows = outcome.result.read(TUNING).set_index("number")
+        shown = ("rank_ic", "icir", "sharpe", "psr", "dsr", "seconds")
+        tracker.series({f"tune.{c}": rows[c].dropna().to_dict() for c in shown})
     if name == "model2":  # also where it was not trained anew
         rows = outcome.result.read(FOLDS)
         seeds = {f"fold {r.fold} {r.model}": int(r.seed) for r in rows.itertuples()}
@@ -249,7 +253,7 @@ def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
 
 # tables small enough to look at inside a tracked run
 SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "bindings",
-         "universe_counts", "notes")  # fmt: skip
+         "universe_counts", "notes", "tuning")  # fmt: skip
 
 
 def finish(
@@ -268,6 +272,8 @@ def finish(
                 tracker.artifact(outcome.result.path(table.name), "tables")
         if outcome.stage.name == "model2":
             tracker.artifact(outcome.result.path("models"), "models")
+        if outcome.stage.name == "tune":
+            tracker.artifact(outcome.result.path("best.yaml"), "tune")
         if outcome.stage.name == "evaluate":
             trials.record(
                 Path(config.paths.trials), trial(config, known, outcome), returns(outcomes)

@@ -32,6 +32,9 @@ class Tracker(Protocol):
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log numbers."""
 
+    def series(self, values: Mapping[str, Mapping[int, float]]) -> None:
+        """Log numbers by step, drawn as curves."""
+
     def artifact(self, path: Path, folder: str = "") -> None:
         """Log a file or a folder."""
 
@@ -52,6 +55,9 @@ class NullTracker:
         """Log nothing."""
 
     def metrics(self, values: Mapping[str, float]) -> None:
+        """Log nothing."""
+
+    def series(self, values: Mapping[str, Mapping[int, float]]) -> None:
         """Log nothing."""
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -174,9 +180,13 @@ class MlflowTracker:
         for i in range(0, len(entries), 100):
             self.client.log_batch(self.run_id, params=entries[i : i + 100])
 
-    @_told
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log finite numbers."""
+        self.series({name: {0: value} for name, value in values.items()})
+
+    @_told
+    def series(self, values: Mapping[str, Mapping[int, float]]) -> None:
+        """Log finite numbers by step."""
         import math
         import time
 
@@ -184,9 +194,10 @@ class MlflowTracker:
 
         now = int(time.time() * 1000)
         entries = [
-            Metric(_allowed(k), float(v), now, 0)
-            for k, v in values.items()
-            if math.isfinite(float(v))
+            Metric(_allowed(name), float(value), now, step)
+            for name, steps in values.items()
+            for step, value in steps.items()
+            if math.isfinite(float(value))
         ]
         for i in range(0, len(entries), 500):
             self.client.log_batch(self.run_id, metrics=entries[i : i + 500])
