@@ -8,13 +8,15 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import comb
 from pathlib import Path
 from typing import Any
 
-from quant import sweep, tracking
+from quant import choices, sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import StoreError
+from quant.core.store import digest_json
 from quant.core.tables import FOLDS, NAV, TUNING
 from quant.core.types import Frame
 from quant.evaluation import summary
@@ -207,9 +209,12 @@ def leave(
     known : facts, and the job's number and overrides
     """
     evaluated = [o for o in outcomes if o.stage.name == "evaluate"]
-    if not evaluated:
-        return
     said, folder = config.evaluation, Path(known["folder"])
+    if not evaluated:
+        for outcome in outcomes:
+            if outcome.stage.name == "model2":
+                choices.leave(folder, choice(config, known, outcome))
+        return
     own = {k.removeprefix("portfolio."): v for k, v in evaluated[0].metrics.items()
            if k.startswith("portfolio.")}  # fmt: skip
     record = {
@@ -239,6 +244,51 @@ def leave(
     sweep.leave(folder, record, returns(outcomes))
 
 
+def choice(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """What a job that ends with the models leaves, see choices.leave."""
+    own = config.evaluation.holdout
+    return {
+        **{k: known[k] for k in ("job", "overrides", "config_hash", "git_sha", "region")},
+        "market": ingest.market_id(config),
+        "command": logs.redact(known["command"]),
+        "simulated": config.data.provider == "sim",
+        "models": list(config.model2.models),
+        "horizon": config.model2.label.horizon,
+        "seconds": outcome.seconds,
+        "splits": comb(config.model2.cpcv.n_groups, config.model2.cpcv.n_test),
+        "metrics": criteria(outcome),
+        "holdout": {
+            "start": own.start, "end": own.end, "locked": own.locked,
+            "market": ingest.holdout_market(config), "ledger": config.paths.holdout,
+        },
+        "reports": config.paths.reports,
+    }  # fmt: skip
+
+
+def criteria(outcome: Outcome) -> dict[str, float]:
+    """Numbers of the cross-validation of the model that stage model2 chose."""
+    start = "cpcv."
+    return {k.removeprefix(start): v for k, v in outcome.metrics.items() if k.startswith(start)}
+
+
+def tried_on_labels(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """The ledger's line of a run that chose models and evaluated no backtest."""
+    said = criteria(outcome)
+    return {
+        "stage": "model2",
+        "market": ingest.market_id(config),
+        "holdout_market": ingest.holdout_market(config),
+        # not the hash of the configuration: as a backtest it has not been tried
+        "config_hash": digest_json(["model2", known["config_hash"]])[:12],
+        "name": f"{known['name']}, models alone",
+        "labels_until": str(outcome.result.read(FOLDS)["predict_start"].min().date()),
+        "sharpe_period": said["sharpe"],
+        "n_obs": said["periods"],
+        "git_sha": known["git_sha"],
+        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
 def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
     """Compare the jobs of a sweep on a page, and say where it is.
 
@@ -246,7 +296,8 @@ def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
     """
     config, first = jobs[0]
     folder = first.parent
-    for page in sweep.compared([f for _, f in jobs], f"{folder.parent.name}_{folder.name}", failed):
+    folders, stamp = [f for _, f in jobs], f"{folder.parent.name}_{folder.name}"
+    for page in [*sweep.compared(folders, stamp, failed), *choices.compared(folders, stamp)]:
         logs.event(f"comparison: {page}", comparison=str(page))
         tracking.attach(config.tracking, folder, page)
 
@@ -278,6 +329,9 @@ def finish(
             trials.record(
                 Path(config.paths.trials), trial(config, known, outcome), returns(outcomes)
             )
+        if outcome.stage.name == "model2" and not any(o.stage.name == "evaluate" for o in outcomes):
+            line = tried_on_labels(config, known, outcome)
+            trials.record(Path(config.paths.trials), line)
         page = pages.publish(config, known, outcome, tracker.run_id)
         if page:
             tracker.artifact(page, outcome.stage.name)

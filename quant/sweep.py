@@ -108,7 +108,7 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
         base = group[0].record
         name = stamp if len(groups) == 1 else f"{stamp}-{base['region']}-{base['market']}"
         html = render(inputs(group, _left_out(failed, alone)))
-        pages.append(_write(html, Path(base["reports"]) / PAGES, name))
+        pages.append(write(html, Path(base["reports"]) / PAGES, name))
     return pages
 
 
@@ -243,7 +243,7 @@ def _left_out(failed: int, alone: int) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _write(html: str, folder: Path, name: str) -> Path:
+def write(html: str, folder: Path, name: str) -> Path:
     """Write a page under a name of its own; nothing is overwritten."""
     path, number = folder / f"{name}.html", 1
     try:

@@ -91,3 +91,8 @@ def splits_of(sample: Sample, train: TrainSpec, spec: CpcvSpec, seed: int) -> It
 def stride(train: TrainSpec) -> int:
     """Sampled days in a label period: labels so far apart do not overlap."""
     return ceil(train.horizon / train.row_step)
+
+
+def periods(train: TrainSpec) -> int:
+    """Label periods without overlap in the sample that is known at the first prediction."""
+    return train.min_train_sessions // train.row_step // stride(train)

@@ -186,6 +186,26 @@ def deflate(worths: Sequence[Worth], days: Dates, same_idea: float) -> Deflated:
     )
 
 
+def of_table(cpcv: Frame, choice: str, periods: int) -> dict[str, float]:
+    """Numbers of the chosen candidate of a CPCV table: the mean over its paths.
+
+    periods : label periods of the sample that do not overlap
+    Returns rank_ic, icir, sharpe (a label period), psr, dsr (against the luck of the candidates of
+    the table, each an idea), candidates and periods. The table keeps no series, so that PSR takes
+    the spread for normal; NaN where the choice has no spread
+    """
+    paths = cpcv[cpcv["path"] >= 0].groupby("model", sort=False)[["ic", "icir", "sharpe"]].mean()
+    own, rivals = paths.loc[choice], paths["sharpe"].to_numpy(np.float64)
+    out = {"rank_ic": float(own["ic"]), "icir": float(own["icir"]),
+           "sharpe": float(own["sharpe"]), "candidates": float(len(rivals)),
+           "periods": float(periods), "psr": np.nan, "dsr": np.nan}  # fmt: skip
+    if np.isfinite(out["sharpe"]) and periods > 1:
+        seen = Shape(out["sharpe"], periods)
+        out["psr"] = metrics.psr(seen)
+        out["dsr"] = metrics.dsr(seen, len(rivals), clusters.variance(rivals))
+    return out
+
+
 def returns(days: Dates, series: Vector) -> Frame:
     """A spread as the ledger of trials keeps series: it has no benchmark and needs no cash."""
     return pd.DataFrame(

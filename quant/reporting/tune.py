@@ -17,7 +17,8 @@ class TuneInputs:
     """Everything that the page shows.
 
     rows     : TUNING table, at least one complete trial
-    override : the best settings as words of a command line; file : the same as YAML
+    override : the best settings as words of a command line; file : the same as YAML, "" = none
+    sweep    : the trials are jobs of a sweep, not of a search
     ideas    : effective number of trials; luck : the Sharpe ratio that the best of them shows
                without worth, a label period
     horizon  : sessions of a label; models : what was fitted
@@ -37,6 +38,7 @@ class TuneInputs:
     horizon: int
     models: tuple[str, ...]
     holdout: Holdout = field(default_factory=Holdout)
+    sweep: bool = False
 
 
 def render(inputs: TuneInputs) -> str:
@@ -46,8 +48,8 @@ def render(inputs: TuneInputs) -> str:
         title=inputs.title,
         kicker=(
             f"{inputs.region.upper()} equities",
-            "search for settings",
-            f"{count(len(tried))} trials",
+            "settings compared on labels" if inputs.sweep else "search for settings",
+            f"{count(len(tried))} {'jobs' if inputs.sweep else 'trials'}",
         ),
         footer=(inputs.git_sha, inputs.config_hash),
         simulated=inputs.simulated,
@@ -106,10 +108,12 @@ def _tiles(inputs: TuneInputs, tried: Frame) -> Tiles:
 
 
 def _use(inputs: TuneInputs) -> list[Block]:
+    file = [Verbatim("As a file", inputs.file)] * bool(inputs.file)
+    kept = ", or keep the file under conf/experiment" * bool(inputs.file)
     return [
-        Text("Nothing was changed: give these words, or keep the file under conf/experiment."),
+        Text(f"Nothing was changed: give these words{kept}."),
         Verbatim("On the command line", inputs.override),
-        Verbatim("As a file", inputs.file),
+        *file,
     ]
 
 
@@ -118,11 +122,17 @@ def _method(inputs: TuneInputs) -> list[Block]:
         Text(
             f"Fitted: {', '.join(inputs.models)}. Each trial is scored by combinatorial purged "
             "cross-validation on labels that are known before the first prediction, so that no "
-            "session of a backtest is looked at. The search follows the probit of PSR, one scale "
-            "for all trials; the deflation by their number and variance is made at the end, for "
-            "all alike (Bailey and Lopez de Prado 2014). The number of observations is that of "
-            "label periods that do not overlap. Every trial is in the ledger, counted apart from "
-            "the configurations that were backtested."
+            "session of a backtest is looked at. The number of observations is that of label "
+            "periods that do not overlap. Every trial is in the ledger, counted apart from the "
+            "configurations that were backtested."
+        ),
+        Text(
+            "Each job speaks by the candidate that it chose, and is an idea of its own: its table "
+            "of the cross-validation keeps no series, so that its spread is taken for normal."
+            if inputs.sweep
+            else "The search follows the probit of PSR, one scale for all trials; the deflation by "
+            "their number and variance is made at the end, for all alike (Bailey and Lopez de "
+            "Prado 2014)."
         ),
         Verbatim("Run it again", inputs.command),
     ]

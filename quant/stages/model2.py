@@ -10,7 +10,7 @@ from quant.core import horizons, logs, tables
 from quant.core.errors import ConfigError
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
-from quant.model2 import calibration, cpcv, scores, train
+from quant.model2 import calibration, candidate, cpcv, criterion, scores, train
 from quant.model2.models import LightGBM, Ridge
 from quant.stages.registry import Context, Inputs, Stage
 
@@ -116,6 +116,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     folder.mkdir()
     for one in trained.models:
         (folder / f"fold{one.fold:03d}-{one.name}.txt").write_text(one.model.to_text())
+    said = criterion.of_table(compared, chosen, candidate.periods(spec))
+    c.metrics.update({f"cpcv.{name}": value for name, value in said.items()})
     c.metrics["model2.folds"] = float(trained.folds["fold"].nunique())
     c.metrics["model2.mean_shrink"] = sum(made.shrink.values()) / len(made.shrink)
     return {"alpha": made.alpha, "folds": trained.folds, "cpcv": compared,
