@@ -7,7 +7,6 @@ import pytest
 from quant.core.panel import Panel
 from quant.core.seeds import generator
 from quant.features import FIELDS, PRODUCERS, compute, labels
-from quant.features.view import CARRY
 from tests.features import market
 
 BARS = market.bars()
@@ -49,6 +48,18 @@ def test_cutting_the_future_leaves_a_feature_unchanged(producer, cut):
     same(WHOLE.loc[WHOLE["date"] <= cut, ["date", "symbol", producer.name]], after)
 
 
+def test_cutting_the_future_leaves_features_of_several_years_unchanged():
+    """Those that the short market has no history for."""
+    producers = [p for p in PRODUCERS if p.lookback > 252]
+    bars = market.bars(820, 12)
+    members, cut = market.membership(bars), np.datetime64(market.DAYS[790], "ns")
+    whole = compute(market.panel(bars), members, producers)
+    short, known = bars[bars["date"] <= cut], members["date"] <= cut
+    after = compute(market.panel(short), members[known], producers)
+    same(whole[whole["date"] <= cut], after)
+    assert after[[p.name for p in producers]].notna().any().all()
+
+
 @pytest.mark.parametrize("how", ["huge", "negative", "missing", "infinite", "shuffled"])
 @pytest.mark.parametrize("cut", CUTS)
 def test_corrupting_the_future_leaves_every_feature_unchanged(cut, how):
@@ -68,18 +79,23 @@ def test_names_and_industries_to_come_leave_every_feature_unchanged(cut):
     same(WHOLE[WHOLE["date"] <= cut], after[after["date"] <= cut])
 
 
-@pytest.mark.parametrize("producer", PRODUCERS, ids=lambda p: p.name)
-def test_a_feature_needs_no_more_than_its_lookback(producer):
+STEADY = ["S001", "S002", "S003", "S004"]  # all but these trade to the end, and never rest long
+LOOKBACKS = sorted({p.lookback for p in PRODUCERS})
+
+
+@pytest.mark.parametrize("lookback", LOOKBACKS)
+def test_a_feature_needs_no_more_than_its_lookback(lookback):
     """Shown on the days after `lookback`: no name of the fixture is suspended for longer."""
-    bars = BARS[~BARS["symbol"].isin(["S001", "S002", "S003", "S004"])]
-    members = market.membership(bars, first=producer.lookback + 41)
-    whole = compute(market.panel(bars), members, [producer])
+    producers = [p for p in PRODUCERS if p.lookback == lookback]
+    bars = market.bars(lookback + 78)
+    bars = bars[~bars["symbol"].isin(STEADY)]
+    members = market.membership(bars, first=lookback + 41)
+    whole = compute(market.panel(bars), members, producers)
     late = bars[bars["date"] >= np.datetime64(market.DAYS[20], "ns")]
-    days = market.DAYS[20:330]
-    after = compute(Panel.of(late, FIELDS, dates=days), members, [producer])
+    days = market.DAYS[20 : lookback + 78]
+    after = compute(Panel.of(late, FIELDS, dates=days), members, producers)
     same(whole, after)
-    assert whole[producer.name].notna().any()
-    assert producer.lookback <= CARRY
+    assert whole[[p.name for p in producers]].notna().any().all()
 
 
 @pytest.mark.parametrize("cut", CUTS)

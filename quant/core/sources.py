@@ -50,13 +50,16 @@ def _walk(node: ast.AST) -> list[ast.AST]:
     return nodes
 
 
-def closure(module: str) -> frozenset[str]:
-    """`module` and all that it imports, directly or not, within the package."""
+def closure(module: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
+    """`module` and all that it imports, directly or not, within the package.
+
+    without : modules that are left out, with what they alone import
+    """
     seen: set[str] = set()
     todo = [module]
     while todo:
         name = todo.pop()
-        if name not in seen and name not in WIRING:
+        if name not in seen and name not in WIRING and name not in without:
             seen.add(name)
             todo.extend(imports(name))
     return frozenset(seen)
@@ -77,13 +80,13 @@ def _content(path: Path) -> str:
 
 
 @cache
-def fingerprint(module: str) -> str:
+def fingerprint(module: str, without: frozenset[str] = frozenset()) -> str:
     """sha256 over the code of `module`, of all it imports, and of data files beside them.
 
-    Comments, docstrings and layout do not count.
+    Comments, docstrings and layout do not count; without: as in `closure`.
     """
     parts = []
-    for name in sorted(closure(module)):
+    for name in sorted(closure(module, without)):
         path = module_file(name)
         if path is None:
             continue

@@ -1,6 +1,6 @@
-"""All features of all members: block by block of assets, kept in float32 for member rows only."""
+"""Features of all members: block by block of assets, kept in float32 for member rows only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from quant.core.errors import DataError
 from quant.core.panel import Panel
 from quant.core.types import Codes, Frame, Vector
 from quant.features.crosswise import Section, section
-from quant.features.producers import PRODUCERS, Producer
+from quant.features.producer import Producer
 from quant.features.view import FIELDS, returns, view
 
 # assets a block: a matrix of 10 years then is 0.3 MB, and a feature's work stays in the cache
@@ -33,27 +33,36 @@ class Members:
     frame: Frame
 
 
-def compute(panel: Panel, membership: Frame, producers: Sequence[Producer] = PRODUCERS) -> Frame:
+def compute(
+    panel: Panel,
+    membership: Frame,
+    producers: Sequence[Producer],
+    known: Mapping[str, np.ndarray] | None = None,
+) -> Frame:
     """Features of every membership row, known at the close of its date.
 
     panel      : fields FIELDS as traded, on all sessions and symbols
     membership : date, symbol, industry_id, group_id
+    known      : columns that need not be computed, (n_rows,) in the order of the result
     Returns    : date, symbol and one float32 column a producer; NaN where history is too short
-                 or an input is unknown (float_shares in the US)
+                 or an input is unknown (float_shares and price limits in the US)
     Raises     : DataError for a member that the panel does not hold, or a missing field
     """
     missing = [name for name in FIELDS if name not in panel.fields]
     if missing:
         raise DataError(f"the panel of bars lacks {missing}; features need {list(FIELDS)}.")
-    where = members(panel, membership)
-    series, wanted = _order(producers)
-    table = np.empty((len(series) + len(wanted), where.row.size), dtype=np.float32)
+    where, known = members(panel, membership), known or {}
+    series, wanted = _order(producers, known)
+    line = {row.name: i for i, row in enumerate([*series, *wanted])}
+    table = np.empty((len(line), where.row.size), dtype=np.float32)
+    for name in line.keys() & known.keys():
+        table[line[name]] = known[name]
     with np.errstate(all="ignore"):
-        _along_time(table, panel, where, series)
-        line = {row.name: i for i, row in enumerate([*series, *wanted])}
+        _along_time(table, panel, where, {line[r.name]: r for r in series if r.name not in known})
         for row in wanted:
-            values = table[line[row.base]].astype(np.float64)
-            table[line[row.name]] = _finite(row.function(values, where.section))
+            if row.name not in known:
+                values = [table[line[base.name]].astype(np.float64) for base in row.bases]
+                table[line[row.name]] = _finite(row.function(*values, where.section))
     names = [row.name for row in producers]
     picked = [line[name] for name in names]
     if picked != list(range(len(table))):
@@ -93,12 +102,17 @@ def members(panel: Panel, membership: Frame) -> Members:
     return Members(row, column, section(row, *groups), frame)
 
 
-def _order(producers: Sequence[Producer]) -> tuple[list[Producer], list[Producer]]:
+def _order(
+    producers: Sequence[Producer], known: Mapping[str, np.ndarray]
+) -> tuple[list[Producer], list[Producer]]:
     """Features along time, with the bases that others need, and features across names."""
-    wanted = [row for row in producers if row.base]
-    names = {row.name for row in producers if not row.base} | {row.base for row in wanted}
-    known = {row.name: row for row in (*PRODUCERS, *producers) if not row.base}
-    return [row for name, row in known.items() if name in names], wanted
+    series = {row.name: row for row in producers if not row.bases}
+    wanted = [row for row in producers if row.bases]
+    for row in wanted:
+        if row.name not in known:
+            for base in row.bases:
+                series.setdefault(base.name, base)
+    return list(series.values()), wanted
 
 
 def market_return(panel: Panel, where: Members) -> Vector:
@@ -119,9 +133,11 @@ def market_return(panel: Panel, where: Members) -> Vector:
 
 
 def _along_time(
-    table: np.ndarray, panel: Panel, where: Members, series: Sequence[Producer]
+    table: np.ndarray, panel: Panel, where: Members, series: Mapping[int, Producer]
 ) -> None:
-    """Fill the lines of `table` with the features of `series`, one block of assets at a time."""
+    """Fill the lines of `table` that `series` names, one block of assets at a time."""
+    if not series:
+        return
     market = market_return(panel, where)
     # a block's rows lie side by side while it is computed, and are put in order at the end
     block = where.column // BLOCK
@@ -134,11 +150,11 @@ def _along_time(
         v = view({name: np.ascontiguousarray(panel[name][:, span]) for name in FIELDS}, market)
         rows = order[start:stop]
         cells = where.row[rows] * v.ret.shape[1] + where.column[rows] - number * BLOCK
-        for line, producer in enumerate(series):
+        for line, producer in series.items():
             table[line, start:stop] = _finite(producer.function(v).take(cells))
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
-    for line in range(len(series)):
+    for line in series:
         table[line] = table[line].take(back)
 
 

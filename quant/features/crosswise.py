@@ -1,4 +1,4 @@
-"""Features relative to the other members of the day: industries and ranks."""
+"""Statistics among the members of the day: industries, their groups, ranks."""
 
 from dataclasses import dataclass
 
@@ -55,11 +55,6 @@ def peer_mean(values: Vector, s: Section) -> Vector:
 def relative(values: Vector, s: Section) -> Vector:
     """Minus the mean of the industry's members. Source: Asness, Porter & Stevens (2000)."""
     return values - peer_mean(values, s)
-
-
-def peers(values: Vector, s: Section) -> Vector:
-    """Mean of the industry's members. Source: Moskowitz & Grinblatt (1999); Hou (2007)."""
-    return peer_mean(values, s)
 
 
 def rank(values: Vector, s: Section) -> Vector:

@@ -6,10 +6,13 @@ doubling (1, 2, 4, ... sessions), so a result depends on its own window alone, t
 not on the future, not on where the sample begins, and without the cancellation of running sums.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from quant.core.types import Mask, Matrix
 
+Parts = tuple[Matrix, ...]  # a statistic of several matrices
 MIN_VALID = 0.6
 # a variance below this share of the mean square is rounding, not variation
 ROUNDING = 1e-12
@@ -24,9 +27,9 @@ def lag(x: Matrix, sessions: int) -> Matrix:
     return out
 
 
-def total(x: np.ndarray, window: int) -> np.ndarray:
-    """Sum of the last `window` rows, rows before the first counting 0; `x` has no NaN."""
-    return _doubling(x, window, np.add)
+def total(x: np.ndarray, window: int, every: int = 1) -> np.ndarray:
+    """Sum of `window` rows, `every` apart, rows before the first counting 0; `x` has no NaN."""
+    return _doubling(x, window, np.add, every)
 
 
 def known(x: Matrix) -> tuple[Matrix, Mask]:
@@ -35,17 +38,17 @@ def known(x: Matrix) -> tuple[Matrix, Mask]:
     return np.where(valid, x, 0.0), valid
 
 
-def enough(valid: Mask, window: int) -> tuple[Matrix, Mask]:
+def enough(valid: Mask, window: int, every: int = 1) -> tuple[Matrix, Mask]:
     """Number of valid observations in the window, NaN where fewer than 60 %, and whether not."""
-    count = total(valid.astype(np.uint16), window)
+    count = total(valid.astype(np.uint16), window, every)
     ok = count >= np.ceil(MIN_VALID * window)
     return np.where(ok, count, np.nan), ok
 
 
-def mean(x: Matrix, window: int) -> Matrix:
-    """Mean of the valid observations of the window."""
+def mean(x: Matrix, window: int, every: int = 1) -> Matrix:
+    """Mean of the valid ones of `window` observations, `every` sessions apart."""
     filled, valid = known(x)
-    return total(filled, window) / enough(valid, window)[0]
+    return total(filled, window, every) / enough(valid, window, every)[0]
 
 
 def summed(x: Matrix, window: int) -> Matrix:
@@ -115,6 +118,41 @@ def lowest(x: Matrix, window: int) -> Matrix:
     return -highest(-x, window)
 
 
+def age_of_highest(x: Matrix, window: int) -> Matrix:
+    """Sessions since the largest valid observation of the window, the latest of equals."""
+    valid = np.isfinite(x)
+    ok = enough(valid, window)[1]
+    value = np.where(valid, x, -np.inf)
+    best, age = _oldest_last(value, window)
+    return np.where(ok & np.isfinite(best), age, np.nan)
+
+
+def mean_of_largest(x: Matrix, window: int, count: int) -> Matrix:
+    """Mean of the `count` largest valid observations of the window."""
+    valid = np.isfinite(x)
+    ok = enough(valid, window)[1]
+    before = np.full((window - 1, x.shape[1]), -np.inf)
+    rows = np.vstack([before, np.where(valid, x, -np.inf)])
+    spans = np.lib.stride_tricks.sliding_window_view(rows, window, axis=0)
+    largest = np.partition(spans, window - count, axis=2)[..., window - count :]
+    # added in one order, whatever the partition left
+    return np.where(ok, np.sort(largest, axis=2).sum(axis=2) / count, np.nan)
+
+
+def holders_price(price: Matrix, share: Matrix, window: int) -> Matrix:
+    """Mean price at which the window's buyers bought, by the chance that they still hold.
+
+    Who bought on a day still holds with the product of (1 - share) of the days since.
+    price, share : price and the part of the float that changed hands, in [0, 1)
+    """
+    valid = np.isfinite(price) & np.isfinite(share)
+    ok = enough(valid, window)[1]
+    part = np.where(valid, np.clip(share, 0.0, 0.99), 0.0)
+    span = (1.0 - part, part, part * np.where(valid, price, 0.0))
+    _, weight, paid = _held(span, window)
+    return np.where(ok & (weight > 0), paid / weight, np.nan)
+
+
 def trend(x: Matrix, window: int) -> tuple[Matrix, Matrix]:
     """Slope a session and R^2 of a straight line through a window without gaps."""
     filled, valid = known(x)
@@ -153,18 +191,18 @@ def _central(x: Matrix, window: int) -> tuple[Matrix, Matrix, Matrix]:
     return m2, raw3 - m * (3 * raw2 - 2 * m * m), raw4 - m * (4 * raw3 - m * (6 * raw2 - 3 * m * m))
 
 
-def _doubling(x: np.ndarray, window: int, combine: np.ufunc) -> np.ndarray:
+def _doubling(x: np.ndarray, window: int, combine: np.ufunc, every: int = 1) -> np.ndarray:
     """Combine the last `window` rows: spans of 1, 2, 4, ... rows, joined by the bits of window."""
     out: np.ndarray | None = None
     covered, size = 0, 1
     while True:
         if window & size:
-            out = x if out is None else _join(out, x, covered, combine)
+            out = x if out is None else _join(out, x, covered * every, combine)
             covered += size
         if 2 * size > window:
             assert out is not None  # a positive window has a highest bit
             return out
-        x, size = _join(x, x, size, combine), 2 * size
+        x, size = _join(x, x, size * every, combine), 2 * size
 
 
 def _join(recent: np.ndarray, older: np.ndarray, sessions: int, combine: np.ufunc) -> np.ndarray:
@@ -174,6 +212,50 @@ def _join(recent: np.ndarray, older: np.ndarray, sessions: int, combine: np.ufun
     if sessions < recent.shape[0]:
         combine(recent[sessions:], older[:-sessions], out=out[sessions:])
     return out
+
+
+def _oldest_last(value: Matrix, window: int) -> tuple[Matrix, Matrix]:
+    """Largest value of the window and its age, spans joined as in `_doubling`."""
+
+    def join(recent: Parts, older: Parts, sessions: int) -> Parts:
+        best, age = recent[0].copy(), recent[1].copy()
+        if sessions < best.shape[0]:
+            then = older[0][:-sessions] > best[sessions:]
+            best[sessions:][then] = older[0][:-sessions][then]
+            age[sessions:][then] = older[1][:-sessions][then] + sessions
+        return best, age
+
+    best, age = _spans((value, np.zeros(value.shape)), window, join)
+    return best, age
+
+
+def _held(span: Parts, window: int) -> Parts:
+    """Products of what is kept, sums of what was bought and paid and is kept since."""
+
+    def join(recent: Parts, older: Parts, sessions: int) -> Parts:
+        kept, weight, paid = (x.copy() for x in recent)
+        if sessions < kept.shape[0]:
+            now, then = slice(sessions, None), slice(0, -sessions)
+            weight[now] += kept[now] * older[1][then]
+            paid[now] += kept[now] * older[2][then]
+            kept[now] *= older[0][then]
+        return kept, weight, paid
+
+    return _spans(span, window, join)
+
+
+def _spans(span: Parts, window: int, join: Callable[[Parts, Parts, int], Parts]) -> Parts:
+    """`_doubling` for a statistic of several parts."""
+    out: Parts | None = None
+    covered, size = 0, 1
+    while True:
+        if window & size:
+            out = span if out is None else join(out, span, covered)
+            covered += size
+        if 2 * size > window:
+            assert out is not None
+            return out
+        span, size = join(span, span, size), 2 * size
 
 
 def _weighted(x: Matrix, window: int) -> tuple[Matrix, Matrix]:

@@ -46,8 +46,8 @@ BOTH = ("ridge", "lightgbm")
 TRIALS: tuple[Trial, ...] = (
     (ALL, BOTH, 21),
     (ALL, BOTH, 5),
-    (("price",), ("ridge",), 21),
-    (("price", "daily"), ("lightgbm",), 5),
+    (("momentum",), ("ridge",), 21),
+    (("momentum", "daily"), ("lightgbm",), 5),
     (("volume", "liquidity"), ("ridge",), 5),
     (("volume", "liquidity"), ("lightgbm",), 21),
     (("volatility", "market"), ("ridge",), 21),

@@ -25,8 +25,12 @@ def bars(n_days: int = 330, n_assets: int = 24, seed: int = 42) -> pd.DataFrame:
     factor = np.cumprod(steps, axis=0)
     volume = np.exp(rng.normal(13.0, 1.0, n_assets) + rng.normal(0.0, 0.4, close.shape)) * factor
     average = (high + low + close) / 3.0
+    # some 3 % of the days close at a limit of two and a half deviations
+    before = np.vstack([opened[:1], close[:-1]])
+    limits = np.maximum(before * 1.04, close), np.minimum(before * 0.96, close)
     rows = rng.random(close.shape) > 0.03
     rows[:60, 1], rows[200:, 2], rows[100:130, 3], rows[150:, 4] = False, False, False, False
+    floats = 3e7 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, close.shape), axis=0))
     r, c = np.nonzero(rows)
     table = {
         "date": DAYS[:n_days][r].astype("datetime64[ns]"),
@@ -38,7 +42,9 @@ def bars(n_days: int = 330, n_assets: int = 24, seed: int = 42) -> pd.DataFrame:
         "volume": volume[r, c],
         "amount": (volume * average / factor)[r, c],
         "factor": factor[r, c],
-        "float_shares": (3e7 * factor)[r, c],
+        "limit_up": (limits[0] / factor)[r, c],
+        "limit_down": (limits[1] / factor)[r, c],
+        "float_shares": (floats * factor)[r, c],
     }
     return pd.DataFrame(table)
 

@@ -25,7 +25,7 @@ def flat(open_: float = 10.0, n_days: int = 40, names: str = "ABCDEF") -> pd.Dat
     days = market.DAYS[:n_days].astype("datetime64[ns]")
     frame = pd.DataFrame({"date": np.repeat(days, len(names)), "symbol": list(names) * n_days})
     frame[["open", "high", "low", "close"]] = open_
-    frame[["volume", "amount", "factor", "float_shares"]] = 1.0
+    frame[["volume", "amount", "factor", "float_shares", "limit_up", "limit_down"]] = 1.0
     return frame
 
 
@@ -171,7 +171,7 @@ def one_factor(
     frame["close"] = close.ravel()
     for name in ("open", "high", "low"):
         frame[name] = frame["close"]
-    frame[["volume", "amount", "factor", "float_shares"]] = 1.0
+    frame[["volume", "amount", "factor", "float_shares", "limit_up", "limit_down"]] = 1.0
     return frame, beta
 
 
