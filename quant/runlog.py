@@ -166,7 +166,10 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
         tracker.series({f"tune.{c}": rows[c].dropna().to_dict() for c in shown})
     if name == "model2":  # also where it was not trained anew
         rows = outcome.result.read(FOLDS)
-        seeds = {f"fold {r.fold} {r.model}": int(r.seed) for r in rows.itertuples()}
+        seeds = {
+            f"fold {r.fold} {r.model}-h{r.horizon}-d{r.draw}": int(r.seed)
+            for r in rows.itertuples()
+        }
         logs.event(f"model2: {len(seeds)} models, each with its seed", model_seeds=seeds)
         tracker.text(json.dumps(seeds, indent=1), "model_seeds.json")
 
@@ -321,6 +324,8 @@ def finish(
         for table in outcome.stage.makes:
             if table.name in SMALL:
                 tracker.artifact(outcome.result.path(table.name), "tables")
+        if outcome.stage.name == "features":
+            tracker.artifact(outcome.result.path("dictionary.md"), "features")
         if outcome.stage.name == "model2":
             tracker.artifact(outcome.result.path("models"), "models")
         if outcome.stage.name == "tune":

@@ -22,7 +22,7 @@ from quant.features.producer import Producer
 from quant.features.producers import FAMILIES, PRODUCERS
 from quant.features.view import FIELDS
 
-KEEP = 6  # files of one family that stay: markets and spans that are worked on in turn
+KEEP = 3  # files of one family that stay: markets and spans that are worked on in turn
 # what names the families but computes nothing
 LISTS = frozenset({"quant.features"})
 

@@ -1,13 +1,17 @@
 """What is known about every member at every close, and what followed: features and labels."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from quant import features
 from quant.core import tables
 from quant.core.panel import Panel, sessions_of
 from quant.core.types import Frame
+from quant.features import dictionary
 from quant.stages.registry import Context, Inputs, Stage
+
+DICTIONARY = "dictionary.md"
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
@@ -18,9 +22,13 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     unknown = gone["delist_return"].isna() & ~gone["truncated"]
     gone.loc[unknown, "delist_return"] = s["delist_return"]
     gone = gone[["symbol", "delist_date", "delist_return"]]
-    made = features.compute(panel, membership)
+    if c.private is None:
+        made = features.compute(panel, membership)
+    else:
+        made = features.cached(panel, membership, c.private)
     c.metrics["features.count"] = float(made.shape[1] - 2)
     c.metrics["features.rows"] = float(len(made))
+    (c.scratch / DICTIONARY).write_text(dictionary.markdown(made, c.region))
     label = s["label"]
     labels = features.labels(panel, membership, label["horizons"], label["residual"], gone)
     return {"features": made, "labels": labels}
@@ -31,10 +39,15 @@ STAGE = Stage(
     needs=(tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.MEMBERSHIP),
     makes=(tables.FEATURES, tables.LABELS),
     settings=lambda c: {
-        "label": {"horizons": sorted(set(c.model2.label.horizons)),
-                  "residual": c.model2.label.residual},
+        "label": {
+            "horizons": sorted(set(c.model2.label.horizons)),
+            "residual": c.model2.label.residual,
+        },
         "delist_return": c.universe.delist_return,
     },
+    files=(DICTIONARY,),
+    links={DICTIONARY: "features/{region}/" + DICTIONARY},
+    private=lambda c: Path(c.paths.store) / "families",
     run=run,
     module=__name__,
 )
