@@ -134,7 +134,7 @@ def _try(
             passes.add(one)
             splits += 1
             trial.report(sharpe(np.nan_to_num(one.spread), spec.stride), one.split)
-            if splits > spec.warm_up and trial.should_prune():
+            if trial.should_prune():
                 state = PRUNED
                 break
         seconds = time.monotonic() - begun

@@ -163,6 +163,7 @@ def whole(tmp_path_factory):
 
 def test_the_settings_as_they_stand_come_first_and_the_best_is_found(whole):
     assert whole[0].parameters == FIRST
+    assert len({tuple(t.parameters.values()) for t in whole[1:6]}) == 5  # drawn one by one
     scores = {t.number: criterion.worth(t.passes, STRIDE).score for t in whole}
     best = whole[max(scores, key=scores.get)]
     assert abs(best.parameters["leaves"] - 20) <= 4 and scores[best.number] > scores[0] + 1
