@@ -75,8 +75,8 @@ def calibrate(
     rows = align(scores[["date", "symbol", "score"]], labels, sessions)
     session = rows.session
     industry = _industry(scores, membership)
-    group = np.unique(session * (industry.max() + 1) + industry, return_inverse=True)[1]
-    quantile = percentiles(_demeaned(scores["score"].to_numpy(), group), session)
+    group = groups(session, industry)
+    quantile = percentiles(neutral(scores["score"].to_numpy(), group), session)
     fold = scores["fold"].to_numpy()
     refits = _refits(fold, session)
     daily = _daily_bins(rows, quantile, refits, spec)
@@ -100,7 +100,7 @@ def calibrate(
             "date": scores["date"].to_numpy(),
             "symbol": scores["symbol"].to_numpy(),
             "score": scores["score"].to_numpy(),
-            "alpha": _demeaned(alpha, group),
+            "alpha": neutral(alpha, group),
             "fold": fold,
         }
     )
@@ -202,6 +202,11 @@ def _industry(scores: Frame, membership: Frame | None) -> Codes:
     return pd.factorize(joined["industry_id"])[0].astype(np.int64)
 
 
-def _demeaned(values: Vector, group: Codes) -> Vector:
+def groups(session: Codes, industry: Codes) -> Codes:
+    """(n_rows,) number of the row's industry within its session; by session, ascending."""
+    return np.unique(session * (industry.max() + 1) + industry, return_inverse=True)[1]
+
+
+def neutral(values: Vector, group: Codes) -> Vector:
     """Values (n_rows,) less the mean of their group."""
     return values - group_means(values, group, group.max(initial=-1) + 1)[0][group]
