@@ -223,25 +223,37 @@ class WalkForward:
 
 @dataclass
 class Boost:
-    """Gradient boosting (LightGBM's names)."""
+    """Gradient-boosted trees of LightGBM and XGBoost (LightGBM's names)."""
 
     rounds: int = 200
     leaves: int = 31
     learning_rate: float = 0.05
     min_data: int = 200
     feature_fraction: float = 0.5
+    l2: float = 1.0
     cpcv_rounds: int = 100
 
     def __post_init__(self) -> None:
         require("model2.boost.learning_rate", self.learning_rate, 1e-4, 1.0, "a step, unitless")
         require("model2.boost.feature_fraction", self.feature_fraction, 0.01, 1.0, "share")
+        require("model2.boost.l2", self.l2, 0.0, 1e9, "rows")
+
+
+MODELS = ("ridge", "lightgbm", "xgboost", "momentum", "reversal")
 
 
 @dataclass
 class Model2:
-    """Stock alphas."""
+    """Stock alphas.
 
-    models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm"])
+    models   : of MODELS
+    horizons : of the labels that the ensemble learns, among model2.label.horizons; sessions
+    draws    : seeds of every random model
+    """
+
+    models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm", "xgboost"])
+    horizons: list[int] = field(default_factory=lambda: [5, 10, 21])
+    draws: int = 1
     ridge_penalty: float = 0.1  # added to X'X / n, in units of its mean diagonal
     threads: int = 2
     label: Label = field(default_factory=Label)
@@ -251,9 +263,16 @@ class Model2:
 
     def __post_init__(self) -> None:
         for name in self.models:
-            require_in("model2.models", name, ("ridge", "lightgbm"))
-        if not self.models:
-            raise ConfigError("model2.models is empty; name at least one of ridge, lightgbm.")
+            require_in("model2.models", name, MODELS)
+        for key, said in (("models", self.models), ("horizons", self.horizons)):
+            if not said or len(set(said)) < len(said):
+                raise ConfigError(f"model2.{key}={said}: name at least one, and each once.")
+        if not set(self.horizons) <= set(self.label.horizons):
+            raise ConfigError(
+                f"model2.horizons={self.horizons} are not all among model2.label.horizons="
+                f"{self.label.horizons}, those that are computed; add them there."
+            )
+        require("model2.draws", self.draws, 1, 100, "seeds of a random model")
         require("model2.threads", self.threads, 1, 256, "threads")
 
 
@@ -518,6 +537,19 @@ class Tune:
 
 
 @dataclass
+class Importance:
+    """What the models make of their features; decides nothing: no part of the hash."""
+
+    rows: int = 500  # explained at every refit
+    ablation: bool = True  # each family of features left out in turn
+    rounds: int = 50  # of boosting in the ablation, at most
+
+    def __post_init__(self) -> None:
+        require("importance.rows", self.rows, 10, 100_000, "rows")
+        require("importance.rounds", self.rounds, 1, 10_000, "rounds")
+
+
+@dataclass
 class Model1:
     """Industry regimes; off in this release: neutral states, tilt 0, caps unchanged."""
 
@@ -573,6 +605,7 @@ class Config:
     evaluation: Evaluation = field(default_factory=Evaluation)
     audit: Audit = field(default_factory=Audit)
     tune: Tune = field(default_factory=Tune)
+    importance: Importance = field(default_factory=Importance)
     model1: Model1 = field(default_factory=Model1)
     rl: Rl = field(default_factory=Rl)
     tracking: Tracking = field(default_factory=Tracking)

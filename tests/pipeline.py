@@ -30,6 +30,7 @@ def tiny(region: str) -> settings.Config:
         universe=settings.Universe(size=30, min_listed=60 * (region == "cn"), exclude_st=True),
         model2=settings.Model2(
             threads=1,
+            horizons=[5, 21],
             cpcv=settings.Cpcv(embargo=5),
             walk_forward=settings.WalkForward(
                 min_train_years=0.7,
@@ -67,11 +68,12 @@ def through(
 
     around : context in which a stage runs
     """
-    frames = dict(given)
+    frames, stages = dict(given), tuple(stages)
     for stage in stages:
         scratch = folder / stage.name
         scratch.mkdir(parents=True, exist_ok=True)
-        inputs = Inputs({t.name: frames[t.name].copy for t in stage.needs})
+        made_by = {t.name: folder / s.name for s in stages for t in s.makes}
+        inputs = Inputs({t.name: frames[t.name].copy for t in stage.needs}, made_by)
         context = Context(config.region.name, config.seed, scratch, lambda label: lambda i, n: None)
         with around(stage):
             made = stage.run(stage.settings(config), inputs, context)

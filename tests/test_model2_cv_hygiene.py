@@ -13,15 +13,19 @@ from quant.core.seeds import generator
 from quant.evaluation import splits
 from quant.model2 import calibration, cpcv
 from quant.model2.design import align, training
-from quant.model2.models import LightGBM, LightGBMFitter, RidgeFitter
+from quant.model2.learners import LightGBM, XGBoost
+from quant.model2.learners.lightgbm import LightGBMFitter
+from quant.model2.learners.ridge import RidgeFitter
+from quant.model2.learners.xgboost import XGBoostFitter
 from quant.model2.train import TrainSpec, first_prediction, walk_forward
 from tests.model2.synthetic import sample
 
 SEED, HORIZON, EMBARGO = 42, 21, 63
-TREES = LightGBM(rounds=15, leaves=7, min_leaf=20, threads=1)
+TREES = {"rounds": 15, "leaves": 7, "min_leaf": 20, "threads": 1}
 TRAIN = TrainSpec(
-    horizon=HORIZON, retrain_every=63, min_train_years=3.0, max_train_years=4.0, lightgbm=TREES
-)
+    horizon=HORIZON, horizons=(HORIZON,), retrain_every=63, min_train_years=3.0,
+    max_train_years=4.0, lightgbm=LightGBM(**TREES), xgboost=XGBoost(**TREES),
+)  # fmt: skip
 CALIBRATION = calibration.CalibrationSpec(horizon=HORIZON, bins=5, min_dates=100)
 DATA = sample(n_days=1250, n_names=30, horizon=HORIZON, strength=0.001)
 SELECT_END = first_prediction(DATA.labels, DATA.sessions, TRAIN)
@@ -51,13 +55,14 @@ def whole():
 @pytest.fixture(scope="module")
 def fitted_blocks():
     """Days that every learner was really fitted on, split by split, recorded from within."""
-    seen = {"ridge": [], "lightgbm": []}
+    kinds = {"ridge": RidgeFitter, "lightgbm": LightGBMFitter, "xgboost": XGBoostFitter}
+    seen = {name: [] for name in kinds}
     with pytest.MonkeyPatch.context() as patch:
-        for name, kind in (("ridge", RidgeFitter), ("lightgbm", LightGBMFitter)):
+        for name, kind in kinds.items():
 
-            def spy(self, blocks, seed, name=name, fit=kind.fit):
+            def spy(self, label, blocks, seed, name=name, fit=kind.fit):
                 seen[name].append(np.array(blocks))
-                return fit(self, blocks, seed)
+                return fit(self, label, blocks, seed)
 
             patch.setattr(kind, "fit", spy)
         frame = _cpcv()
@@ -73,7 +78,7 @@ def _intervals():
     return day, np.array([data.end[data.session == d].max() for d in day])
 
 
-@pytest.mark.parametrize("model", ["ridge", "lightgbm"])
+@pytest.mark.parametrize("model", ["ridge", "lightgbm", "xgboost"])
 def test_no_training_label_overlaps_a_test_label_and_the_embargo_is_63_sessions(
     fitted_blocks, model
 ):
@@ -126,8 +131,8 @@ def test_seed_42_twice_is_bitwise_the_same(whole, fitted_blocks):
     alpha, trained = _alpha()
     pd.testing.assert_frame_equal(alpha, whole[0], check_exact=True)
     pd.testing.assert_frame_equal(trained.folds, whole[1].folds, check_exact=True)
-    assert [m.model.to_text() for m in trained.models] == [
-        m.model.to_text() for m in whole[1].models
+    assert [m.model.to_bytes() for m in trained.models] == [
+        m.model.to_bytes() for m in whole[1].models
     ]
     pd.testing.assert_frame_equal(_cpcv(), fitted_blocks[1], check_exact=True)
 

@@ -273,13 +273,15 @@ LABELS = table(
 ALPHA = table(
     "alpha", dates("date"), strings("symbol"), doubles("score", "alpha"), integers("fold"), key=DAY
 )
+# one row a refit and member: the model, the horizon of its labels in sessions, its draw
 FOLDS = table(
     "folds",
     integers("fold"),
     strings("model"),
+    integers("horizon", "draw"),
     dates("train_start", "train_end", "label_end", "predict_start", "predict_end"),
     integers("rows", "seed"),
-    key=("fold", "model"),
+    key=("fold", "model", "horizon", "draw"),
     known="predict_start",
     moves=("predict_end",),
 )
@@ -318,6 +320,40 @@ CALIBRATION = table(
     doubles("score", "realised", "alpha"),
     integers("rows"),
     key=("fold", "bin"),
+)
+
+# mean |SHAP| of every feature at each refit, on rows of its session and earlier ones, in standard
+# deviations of scores within the day; share: of the sum over features; date: session of the refit
+IMPORTANCE = table(
+    "importance",
+    dates("date"),
+    integers("fold"),
+    strings("feature", "family"),
+    doubles("mean_abs_shap", "share"),
+    key=("fold", "feature"),
+)
+# single rows of the leading features of each refit; session: the row's own, at most `date`; rank:
+# of the feature within it, -0.5 to 0.5; shap: what it adds to the score
+SHAP = table(
+    "shap",
+    dates("date"),
+    integers("fold"),
+    dates("session"),
+    strings("symbol", "feature"),
+    doubles("rank", "shap"),
+    key=("fold", "session", "symbol", "feature"),
+)
+# the chosen models with all features and without a family, on purged blocks of labels known at the
+# first refit; statistic: rank_ic, icir (daily), spread_bp (top less bottom quintile over the
+# horizon); difference: whole less without; se: of its mean over the blocks
+ABLATION = table(
+    "ablation",
+    strings("family", "statistic"),
+    integers("n_features"),
+    doubles("whole", "without", "difference", "se"),
+    integers("blocks"),
+    key=("family", "statistic"),
+    known=ALWAYS,
 )
 
 # -- optimizer and backtest -------------------------------------------------------------------

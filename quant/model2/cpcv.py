@@ -5,64 +5,20 @@ this ever reaches a backtest: it only answers which candidate the walk-forward s
 it sees no label that ends after the first refit, the choice does not look at the backtest either.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import ceil
 
 import numpy as np
 import pandas as pd
 
-from quant.core.errors import ConfigError, DataError
-from quant.core.seeds import derive
+from quant.core.errors import DataError
 from quant.core.types import Codes, Dates, Frame, Matrix, Vector
 from quant.evaluation import signal, splits
 from quant.model2 import scores
-from quant.model2.design import Design, align, training
-from quant.model2.models import Fitter
-from quant.model2.train import TrainSpec, learners
+from quant.model2.crossval import CpcvSpec, Prediction, Sample, predictions, stride
+from quant.model2.train import TrainSpec
 
 MARGIN = 0.05  # of the best information ratio
-
-
-@dataclass(frozen=True)
-class CpcvSpec:
-    """How candidates are compared."""
-
-    groups: int = 6
-    test_groups: int = 2
-    embargo: int = 63  # sessions after the end of the last test label
-    quantiles: int = 5  # the spread is the top quantile's mean return less the bottom one's
-    rounds: int = 100  # of boosting: fewer than in the walk-forward, the order is what counts
-
-    def __post_init__(self) -> None:
-        if self.quantiles < 2 or self.rounds < 1:
-            raise ConfigError(
-                f"cpcv quantiles is {self.quantiles} and rounds {self.rounds}; "
-                "at least 2 and 1 are needed."
-            )
-
-
-@dataclass(frozen=True)
-class _Days:
-    """Sampled sessions of the design: rows of day i are starts[i]:starts[i + 1]."""
-
-    session: Codes  # (n_days,)
-    end: Codes  # (n_days,) last label end of the day's rows
-    starts: Codes  # (n_days + 1,)
-
-    @classmethod
-    def of(cls, data: Design) -> "_Days":
-        session, first = np.unique(data.session, return_index=True)
-        end = np.maximum.reduceat(data.end, first) if first.size else first
-        return cls(session, end, np.append(first, data.session.size))
-
-    def rows(self, days: Codes) -> tuple[Codes, Codes]:
-        """Rows of `days`, and where each of these days starts among them."""
-        parts = [np.arange(self.starts[d], self.starts[d + 1]) for d in days]
-        return np.concatenate(parts), np.cumsum([0, *(part.size for part in parts)])
-
-    def count(self, days: Codes) -> int:
-        return int(np.diff(self.starts)[days].sum())
 
 
 def evaluate(
@@ -81,21 +37,30 @@ def evaluate(
     that of the quantile spread for one horizon (not annualised), averaged over the ways to take
     it from non-overlapping periods. train_rows of a path is the least of its splits.
 
+    Candidates are judged by the label over `train.horizon`, whatever their members learn; every
+    random model has one draw, and at most `spec.rounds` of boosting.
+
     select_end : no label that ends after it is used; give `train.first_prediction`
     Raises     : DataError where the history is too short for the splits
     """
-    rows = align(features, labels, sessions)
-    last = int(np.searchsorted(rows.sessions, np.datetime64(select_end, "D"), side="right")) - 1
-    data = training(rows, train.row_step, last)
-    days = _Days.of(data)
-    parts = splits.cpcv(days.session, days.end, spec.groups, spec.test_groups, spec.embargo)
-    daily = _daily(data, days, parts, train, spec, seed)
-    stride = ceil(train.horizon / train.row_step)
+    sample = Sample.of(features, labels, sessions, train, spec, select_end)
+    candidates = scores.candidates(train.models)
+    shape = (len(sample.parts), sample.session.size)
+    daily = {name: _Quality(np.full(shape, np.nan), np.full(shape, np.nan)) for name in candidates}
+    for made in predictions(sample, quick(train, spec), range(len(sample.parts)), seed):
+        for name, models in candidates.items():
+            daily[name].record(made, models, spec.quantiles)
     records = []
     for name, one in daily.items():
-        records += _of_splits(name, one, parts, days, stride)
-        records += _of_paths(name, one, parts, days, spec, stride)
+        records += _of_splits(name, one, sample, stride(train))
+        records += _of_paths(name, one, sample, spec, stride(train))
     return pd.DataFrame(records)
+
+
+def quick(train: TrainSpec, spec: CpcvSpec) -> TrainSpec:
+    """The same ensemble, cheaper to fit: one draw, fewer rounds of boosting."""
+    trees = {name: getattr(train, name).quick(spec.rounds) for name in ("lightgbm", "xgboost")}
+    return replace(train, draws=1, **trees)
 
 
 def select(cpcv: Frame) -> str:
@@ -127,11 +92,13 @@ class _Quality:
     ic: Matrix
     spread: Matrix
 
-    def record(self, split: int, day: Codes, score: Vector, raw: Vector, quantiles: int) -> None:
-        daily = signal.ic(day, score, raw)
-        self.ic[split, daily["date"]] = daily["rank_ic"]
-        daily = signal.quantile_returns(day, score, raw, quantiles)
-        self.spread[split, daily["date"]] = daily["spread"]
+    def record(self, made: Prediction, models: Iterable[str], quantiles: int) -> None:
+        used = [one for one in made.values if one.model in models]
+        score, _ = scores.ensemble(used, [made.values[one] for one in used], made.starts)
+        daily = signal.ic(made.day, score, made.raw)
+        self.ic[made.split, daily["date"]] = daily["rank_ic"]
+        daily = signal.quantile_returns(made.day, score, made.raw, quantiles)
+        self.spread[made.split, daily["date"]] = daily["spread"]
 
     def summary(self, split: Codes | int, day: Codes, stride: int) -> dict[str, float]:
         ic, spread = self.ic[split, day], self.spread[split, day]
@@ -143,65 +110,32 @@ class _Quality:
         }
 
 
-def _daily(
-    data: Design,
-    days: _Days,
-    parts: list[splits.Split],
-    train: TrainSpec,
-    spec: CpcvSpec,
-    seed: int,
-) -> dict[str, _Quality]:
-    """Fit every model on every split, and score its test days with every candidate."""
-    fewer = replace(train.lightgbm, rounds=min(spec.rounds, train.lightgbm.rounds))
-    block = np.repeat(np.arange(days.session.size), np.diff(days.starts))
-    bound: dict[str, Fitter] = {
-        name: learner.bind(data.x, data.y, block)
-        for name, learner in learners(replace(train, lightgbm=fewer)).items()
-    }
-    names = scores.candidates(train.models)
-    empty = np.full((len(parts), days.session.size), np.nan)
-    daily = {name: _Quality(empty.copy(), empty.copy()) for name in names}
-    for number, part in enumerate(parts):
-        index, starts = days.rows(part.test)
-        predicted = {}
-        for name, fitter in bound.items():
-            own = derive(seed, "model2", "cpcv", str(number), name)
-            predicted[name] = fitter.fit(part.train, own).predict(data.x[index])
-        day = np.repeat(part.test, np.diff(starts))
-        for name, of in names.items():
-            score = scores.ensemble([predicted[one] for one in of], starts)
-            daily[name].record(number, day, score, data.raw[index], spec.quantiles)
-    return daily
-
-
-def _of_splits(
-    name: str, one: _Quality, parts: list[splits.Split], days: _Days, stride: int
-) -> Iterator[dict]:
-    for number, part in enumerate(parts):
+def _of_splits(name: str, one: _Quality, sample: Sample, stride: int) -> Iterator[dict]:
+    for number, part in enumerate(sample.parts):
         yield {
             "model": name,
             "split": number,
             "path": -1,
             "test_groups": ",".join(map(str, part.test_groups)),
-            "train_rows": days.count(part.train),
-            "test_rows": days.count(part.test),
+            "train_rows": sample.count(part.train),
+            "test_rows": sample.count(part.test),
             **one.summary(number, part.test, stride),
         }
 
 
 def _of_paths(
-    name: str, one: _Quality, parts: list[splits.Split], days: _Days, spec: CpcvSpec, stride: int
+    name: str, one: _Quality, sample: Sample, spec: CpcvSpec, stride: int
 ) -> Iterator[dict]:
-    group = splits.groups_by_date(days.session, spec.groups)
-    everyday = np.arange(days.session.size)
+    group = splits.groups_by_date(sample.session, spec.groups)
+    everyday = np.arange(sample.session.size)
     for number, source in enumerate(splits.paths(spec.groups, spec.test_groups)):
         yield {
             "model": name,
             "split": -1,
             "path": number,
             "test_groups": ",".join(map(str, range(spec.groups))),
-            "train_rows": min(days.count(parts[s].train) for s in source),
-            "test_rows": days.count(everyday),
+            "train_rows": min(sample.count(sample.parts[s].train) for s in source),
+            "test_rows": sample.count(everyday),
             **one.summary(source[group], everyday, stride),
         }
 

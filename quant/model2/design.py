@@ -5,14 +5,16 @@ rank, a missing value is 0, the middle). A row uses nothing but its own session,
 from a shorter history has the same rows, bit for bit.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from quant.core import horizons
 from quant.core.errors import DataError
-from quant.core.types import Codes, Dates, Frame, Mask, Vector
+from quant.core.types import Codes, Dates, Frame, Mask, Matrix, Vector
 
 Design32 = npt.NDArray[np.float32]  # (n_rows, n_features)
 NEVER = np.iinfo(np.int64).max  # label end of a row whose label is not known in this sample
@@ -23,6 +25,8 @@ KEY = ("date", "symbol")
 class Rows:
     """Feature rows in (date, symbol) order, with their labels; columns are views of the frame.
 
+    One label decides: by it a model is tested and calibrated. Others may be learned from.
+
     names    : (n_features,) feature names
     columns  : n_features arrays of (n_rows,)
     symbols  : (n_rows,) str
@@ -31,6 +35,8 @@ class Rows:
     raw      : (n_rows,) residual return over the horizon, decimal; NaN where unknown
     label    : (n_rows,) its cross-sectional normal score; NaN where unknown
     end      : (n_rows,) session position on which the label becomes known, NEVER where unknown
+    aims     : (n_rows, n_horizons) labels that are learned, NaN where unknown
+    ends     : (n_rows, n_horizons) as `end`, of these
     """
 
     names: tuple[str, ...]
@@ -41,6 +47,8 @@ class Rows:
     raw: Vector
     label: Vector
     end: Codes
+    aims: Matrix
+    ends: np.ndarray
 
     @property
     def session(self) -> Codes:
@@ -69,16 +77,35 @@ class Design:
     """Labelled rows of every k-th session, in (date, symbol) order.
 
     x       : (n_rows, n_features) float32 ranks
-    y, raw  : (n_rows,) normal score and residual return of the label
     session : (n_rows,) session position of the row
-    end     : (n_rows,) session position on which its label becomes known
+    raw     : (n_rows,) residual return of the label that decides, decimal; NaN where unknown
+    end     : (n_rows,) session position on which that becomes known, NEVER where unknown
+    aims    : (n_rows, n_horizons) normal scores of the labels that are learned, NaN where unknown
+    ends    : (n_rows, n_horizons) session positions on which these become known
     """
 
     x: Design32
-    y: Vector
-    raw: Vector
     session: Codes
+    raw: Vector
     end: Codes
+    aims: Matrix
+    ends: np.ndarray
+
+    def blocks(self) -> Codes:
+        """(n_rows,) number of the rows of one session whose labels become known together."""
+        block = self.session
+        for column in self.ends.T:
+            place = np.unique(column, return_inverse=True)[1]
+            block = np.unique(block * (place.max(initial=0) + 1) + place, return_inverse=True)[1]
+        return block
+
+    def complete(self, last: int) -> "Design":
+        """The rows all of whose labels are known by session `last`."""
+        known = (self.end <= last) & (self.ends <= last).all(axis=1)
+        if known.all():
+            return self
+        parts = (self.x, self.session, self.raw, self.end, self.aims, self.ends)
+        return Design(*(part[known] for part in parts))
 
 
 def cross_section_ranks(values: np.ndarray) -> np.ndarray:
@@ -135,13 +162,30 @@ def align(features: Frame, labels: Frame, sessions: Dates) -> Rows:
         )
     starts = np.searchsorted(position, np.arange(days.size + 1))
     symbol = features["symbol"].to_numpy()
-    return Rows(names, columns, symbol, days, starts, raw, label, end)
+    return Rows(names, columns, symbol, days, starts, raw, label, end, label[:, None], end[:, None])
+
+
+def learning(rows: Rows, labels: Frame, over: Iterable[int]) -> Rows:
+    """The rows with the labels over the horizons `over` (sessions) to learn from.
+
+    labels : LABELS table
+    Raises : DataError where a horizon is not in the table, or as `align` does
+    """
+    codes, symbols = pd.factorize(rows.symbols, sort=True)
+    position = rows.session
+    key = position * len(symbols) + codes
+    found = [
+        _labels(horizons.at(labels, h), key, pd.Index(symbols), rows.sessions, position)
+        for h in over
+    ]
+    aims, ends = (np.stack([one[part] for one in found], axis=1) for part in (1, 2))
+    return replace(rows, aims=aims, ends=ends)
 
 
 def training(rows: Rows, step: int, last: int) -> Design:
-    """Rows of every `step`-th session of the calendar whose label is known by session `last`."""
+    """Rows of every `step`-th session of the calendar with some label known by session `last`."""
     chosen = [s for s in range(0, rows.sessions.size, step) if rows.starts[s] < rows.starts[s + 1]]
-    known = rows.end <= last
+    known = (rows.ends <= last).any(axis=1)
     keep = [np.arange(rows.starts[s], rows.starts[s + 1])[_of(known, rows, s)] for s in chosen]
     index = np.concatenate([np.empty(0, dtype=np.int64), *keep])
     x = np.empty((index.size, len(rows.names)), dtype=np.float32)
@@ -152,7 +196,7 @@ def training(rows: Rows, step: int, last: int) -> Design:
         ]
         filled += row.size
     session = np.repeat(np.asarray(chosen, dtype=np.int64), [row.size for row in keep])
-    return Design(x, rows.label[index], rows.raw[index], session, rows.end[index])
+    return Design(x, session, rows.raw[index], rows.end[index], rows.aims[index], rows.ends[index])
 
 
 def _of(mask: Mask, rows: Rows, session: int) -> Mask:

@@ -1,11 +1,12 @@
-"""From predictions to scores: standardised within each session, averaged over models."""
+"""From predictions to scores: standardised within each session, averaged over the ensemble."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from quant.core.errors import ConfigError
 from quant.core.types import Codes, Vector
+from quant.model2.models import Member
 
 ENSEMBLE = "ensemble"
 
@@ -41,10 +42,34 @@ def standardise(values: Vector, starts: Codes) -> Vector:
     return out
 
 
-def ensemble(predictions: Iterable[Vector], starts: Codes) -> Vector:
-    """Mean of the standardised predictions (n_rows,) of several models."""
+def weights(members: Sequence[Member]) -> Vector:
+    """Weight (n_members,) of each: models count alike, in a model horizons, in these draws."""
+    models = {one.model for one in members}
+    out = np.empty(len(members))
+    for i, one in enumerate(members):
+        mates = [other for other in members if other.model == one.model]
+        draws = sum(other.horizon == one.horizon for other in mates)
+        out[i] = 1.0 / (len(models) * len({other.horizon for other in mates}) * draws)
+    return out
+
+
+def ensemble(
+    members: Sequence[Member], predictions: Iterable[Vector], starts: Codes
+) -> tuple[Vector, Vector]:
+    """Score and uncertainty of every row.
+
+    predictions : (n_rows,) of each member
+    starts      : rows of the sessions, as in `standardise`
+    Returns     : score, the mean over models of the mean over horizons of the mean over draws of
+                  the standardised predictions; uncertainty, the standard deviation of these
+                  about the score, members weighted as in it: unitless, 0 for one member
+    """
+    share = weights(members)
     scored = [standardise(p, starts) for p in predictions]
-    total = scored[0]
-    for one in scored[1:]:
-        total = total + one
-    return total / len(scored)
+    score = np.zeros_like(scored[0])
+    for weight, one in zip(share, scored, strict=True):
+        score += weight * one
+    spread = np.zeros_like(score)
+    for weight, one in zip(share, scored, strict=True):
+        spread += weight * np.square(one - score)
+    return score, np.sqrt(spread)

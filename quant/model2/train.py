@@ -3,31 +3,37 @@
 A refit at the close of session r learns from rows whose label ends on or before r, and scores
 r, r + 1, ... until the next refit. Each refit starts afresh on an expanding window of at most
 `max_train_years`; nothing that happens after r changes any score dated before the next refit.
+
+The ensemble learns labels over several horizons, each purged by its own end. Features are ranked,
+and binned, once for all members and refits.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import ceil
 
 import numpy as np
 import pandas as pd
 
+from quant.core import horizons
 from quant.core.errors import ConfigError, DataError
 from quant.core.progress import Tick, silent
 from quant.core.seeds import derive
 from quant.core.types import Codes, Dates, Frame, Mask, Vector
 from quant.evaluation import splits
 from quant.model2 import scores
-from quant.model2.design import Design, Rows, align, training
-from quant.model2.models import Fitter, Learner, LightGBM, Model, Ridge
+from quant.model2.design import Design, Rows, align, learning, training
+from quant.model2.learners import MOMENTUM, REVERSAL, LightGBM, Ridge, XGBoost
+from quant.model2.models import Fitter, Learner, Member, Model
 
 
 @dataclass(frozen=True)
 class TrainSpec:
     """What is trained, on which rows, how often."""
 
-    models: tuple[str, ...] = ("ridge", "lightgbm")
-    horizon: int = 21  # sessions of the label
+    models: tuple[str, ...] = ("ridge", "lightgbm", "xgboost")
+    horizon: int = 21  # sessions of the label that decides: it tests and calibrates
+    horizons: tuple[int, ...] = (21,)  # sessions of the labels that are learned
+    draws: int = 1  # seeds of every random model
     row_step: int = 5  # train on every 5th session: labels overlap
     retrain_every: int = 63  # sessions; quarterly
     min_train_years: float = 3.0  # labelled history before the first refit
@@ -35,6 +41,7 @@ class TrainSpec:
     periods_per_year: int = 252
     ridge: Ridge = field(default_factory=Ridge)
     lightgbm: LightGBM = field(default_factory=LightGBM)
+    xgboost: XGBoost = field(default_factory=XGBoost)
 
     def __post_init__(self) -> None:
         counts = (self.horizon, self.row_step, self.retrain_every, self.periods_per_year)
@@ -43,6 +50,12 @@ class TrainSpec:
                 f"horizon, row_step, retrain_every, periods_per_year are {counts} and must be 1 or "
                 f"more; min_train_years {self.min_train_years} must be positive and at most "
                 f"max_train_years {self.max_train_years}."
+            )
+        over = self.horizons
+        if not over or min(over) < 1 or len(set(over)) < len(over) or self.draws < 1:
+            raise ConfigError(
+                f"horizons are {list(over)} and draws {self.draws}; name at least one horizon, "
+                "each once and 1 session or more, and draw 1 or more."
             )
         learners(self)
 
@@ -54,20 +67,25 @@ class TrainSpec:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """One model of one refit, with the seed it was given."""
+    """One member of the ensemble of one refit, with the seed it was given."""
 
     fold: int
-    name: str
+    member: Member
     seed: int
     model: Model
+
+    @property
+    def name(self) -> str:
+        """Such as fold003-lightgbm-h21-d0: that of its file."""
+        return f"fold{self.fold:03d}-{self.member.name}"
 
 
 @dataclass(frozen=True)
 class Trained:
     """Out-of-sample scores and where they came from.
 
-    scores         : date, symbol, score (unitless, standardised within the day), fold
-    folds          : FOLDS table: one row for each refit and model
+    scores         : date, symbol, score, uncertainty (unitless, see scores.ensemble), fold
+    folds          : FOLDS table: one row for each refit and member
     models         : every fitted model
     empty_features : (fold, feature) without information on any training row: all missing, or
                      constant within every session; the feature then counts for nothing
@@ -81,7 +99,10 @@ class Trained:
 
 def learners(spec: TrainSpec) -> dict[str, Learner]:
     """The learners of `spec.models`; raises ConfigError for an unknown, double or absent name."""
-    known: dict[str, Learner] = {"ridge": spec.ridge, "lightgbm": spec.lightgbm}
+    known: dict[str, Learner] = {
+        "ridge": spec.ridge, "lightgbm": spec.lightgbm, "xgboost": spec.xgboost,
+        "momentum": MOMENTUM, "reversal": REVERSAL,
+    }  # fmt: skip
     wrong = [name for name in spec.models if name not in known]
     if wrong or not spec.models or len(set(spec.models)) < len(spec.models):
         raise ConfigError(
@@ -91,10 +112,21 @@ def learners(spec: TrainSpec) -> dict[str, Learner]:
     return {name: known[name] for name in spec.models}
 
 
+def members(spec: TrainSpec) -> tuple[Member, ...]:
+    """The ensemble of `spec`: every model over every horizon, and every draw where it has any."""
+    return tuple(
+        Member(name, horizon, draw)
+        for name, learner in learners(spec).items()
+        for horizon in spec.horizons
+        for draw in range(spec.draws if learner.random else 1)
+    )
+
+
 def first_prediction(labels: Frame, sessions: Dates, spec: TrainSpec) -> np.datetime64:
     """Session of the first refit: the first on which `min_train_years` of sessions are labelled.
 
     Selection must use labels that end on or before it.
+    labels : those of the horizon that decides
     Raises : DataError where the labels are too few
     """
     known = labels.loc[labels["label"].notna() & labels["end"].notna(), ["date", "end"]]
@@ -123,30 +155,31 @@ def walk_forward(
     """Score every feature row from the first refit on, out of sample.
 
     features, labels : the tables of these names; sessions : (n_sessions,) exchange calendar
-    seed             : every model's seed derives from it, the refit's number and the name
+    seed             : every model's seed derives from it, the refit's number and the member's name
     tick             : called after every refit with (done, total)
     frozen           : no refit on or after this date; the last one before it scores what follows
     Raises           : DataError where history, features or labels do not suffice; ConfigError where
                        no refit is before `frozen`
     """
-    rows = align(features, labels, sessions)
-    first = first_prediction(labels, sessions, spec)
+    deciding = horizons.at(labels, spec.horizon)
+    rows = learning(align(features, deciding, sessions), labels, spec.horizons)
+    first = first_prediction(deciding, sessions, spec)
+    # a fold ends where the shortest label does; the longer ones are purged by their own end
     folds = splits.walk_forward(
-        rows.sessions, first, spec.retrain_every, spec.horizon, spec.max_train_years, min_train=1
+        rows.sessions, first, spec.retrain_every, min(spec.horizons), spec.max_train_years, 1
     )
     if frozen is not None:
         folds = until(folds, rows.sessions, frozen)
     folds = [f for f in folds if rows.starts[f.predict_start] < rows.starts[f.predict_end + 1]]
     data = training(rows, spec.row_step, last=folds[-1].predict_start)
-    plan = _Plan.of(rows, data, folds, spec)
+    plan = _Plan.of(rows.names, data, spec)
     parts, records, models, empty = [], [], [], []
     for number, fold in enumerate(folds):
-        used = fold.train(data.session, data.end)
-        fitted = plan.fit(number, used, seed)
+        fitted = plan.fit(number, fold, seed)
         parts.append(_scored(rows, fold, number, fitted))
-        records += [_record(rows, data, fold, used, one) for one in fitted]
+        records += [_record(rows, fold, plan, one) for one in fitted]
         models += fitted
-        empty += [(number, name) for name in plan.empty(used)]
+        empty += [(number, name) for name in plan.empty(fold)]
         tick(number + 1, len(folds))
     return Trained(
         pd.concat(parts, ignore_index=True), pd.DataFrame(records), tuple(models), tuple(empty)
@@ -174,30 +207,39 @@ class _Plan:
     """The learners bound to the design, and the block of each of its rows."""
 
     names: tuple[str, ...]
+    data: Design
+    spec: TrainSpec
     block: Codes
     fitters: dict[str, Fitter]
     informed: Mask  # (n_blocks, n_features) whether any value differs from the middle
 
     @classmethod
-    def of(cls, rows: Rows, data: Design, folds: Iterable[splits.Fold], spec: TrainSpec) -> "_Plan":
-        refits = np.array([fold.predict_start for fold in folds])
-        entry = np.searchsorted(refits, data.end)  # the first refit that knows the label
-        block = np.unique(data.session * (refits.size + 1) + entry, return_inverse=True)[1]
-        informed = np.zeros((block.max(initial=-1) + 1, data.x.shape[1]), dtype=bool)
-        for column in range(data.x.shape[1]):
+    def of(cls, names: tuple[str, ...], data: Design, spec: TrainSpec) -> "_Plan":
+        block = data.blocks()
+        informed = np.zeros((block.max(initial=-1) + 1, len(names)), dtype=bool)
+        for column in range(len(names)):
             informed[block[data.x[:, column] != 0.0], column] = True
-        bound = {n: one.bind(data.x, data.y, block) for n, one in learners(spec).items()}
-        return cls(rows.names, block, bound, informed)
+        bound = {n: one.bind(data.x, data.aims, block, names) for n, one in learners(spec).items()}
+        return cls(names, data, spec, block, bound, informed)
 
-    def fit(self, fold: int, used: Mask, seed: int) -> list[FittedModel]:
-        blocks = np.unique(self.block[used])
+    def used(self, fold: splits.Fold, member: Member) -> Mask:
+        """(n_rows,) rows that the member may learn from at the refit."""
+        column = self.spec.horizons.index(member.horizon)
+        return fold.train(self.data.session, self.data.ends[:, column])
+
+    def fit(self, number: int, fold: splits.Fold, seed: int) -> list[FittedModel]:
         fitted = []
-        for name, fitter in self.fitters.items():
-            own = derive(seed, "model2", "walk_forward", str(fold), name)
-            fitted.append(FittedModel(fold, name, own, fitter.fit(blocks, own)))
+        for one in members(self.spec):
+            column = self.spec.horizons.index(one.horizon)
+            blocks = np.unique(self.block[self.used(fold, one)])
+            own = derive(seed, "model2", "walk_forward", str(number), one.name)
+            model = self.fitters[one.model].fit(column, blocks, own)
+            fitted.append(FittedModel(number, one, own, model))
         return fitted
 
-    def empty(self, used: Mask) -> list[str]:
+    def empty(self, fold: splits.Fold) -> list[str]:
+        """Features without information on any row that some member learns from."""
+        used = np.logical_or.reduce([fold.train(self.data.session, e) for e in self.data.ends.T])
         told = self.informed[np.unique(self.block[used])].any(axis=0)
         return [name for name, some in zip(self.names, told, strict=True) if not some]
 
@@ -207,25 +249,33 @@ def _scored(rows: Rows, fold: splits.Fold, number: int, fitted: list[FittedModel
     starts = rows.starts[first : last + 2]
     x = rows.standardised(first, last)
     predictions: list[Vector] = [one.model.predict(x) for one in fitted]
+    score, uncertainty = scores.ensemble(
+        [one.member for one in fitted], predictions, starts - starts[0]
+    )
     session = np.repeat(np.arange(first, last + 1), np.diff(starts))
     return pd.DataFrame(
         {
             "date": rows.sessions[session].astype("datetime64[ns]"),
             "symbol": rows.symbols[starts[0] : starts[-1]],
-            "score": scores.ensemble(predictions, starts - starts[0]),
+            "score": score,
+            "uncertainty": uncertainty,
             "fold": np.int64(number),
         }
     )
 
 
-def _record(rows: Rows, data: Design, fold: splits.Fold, used: Mask, one: FittedModel) -> dict:
+def _record(rows: Rows, fold: splits.Fold, plan: _Plan, one: FittedModel) -> dict:
     def day(position: int) -> np.datetime64:
         return rows.sessions[position].astype("datetime64[ns]")
 
-    session, end = data.session[used], data.end[used]
+    used = plan.used(fold, one.member)
+    session = plan.data.session[used]
+    end = plan.data.ends[used, plan.spec.horizons.index(one.member.horizon)]
     return {
         "fold": one.fold,
-        "model": one.name,
+        "model": one.member.model,
+        "horizon": one.member.horizon,
+        "draw": one.member.draw,
         "train_start": day(session[0]),
         "train_end": day(session[-1]),
         "label_end": day(end.max()),

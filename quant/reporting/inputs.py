@@ -33,8 +33,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "quality": ("date", "symbol", "check", "severity", "value", "detail"),
     "notes": ("topic", "text"),
     "folds": (
-        *("fold", "model", "train_start", "train_end", "label_end", "predict_start"),
-        *("predict_end", "rows", "seed"),
+        *("fold", "model", "horizon", "draw", "train_start", "train_end", "label_end"),
+        *("predict_start", "predict_end", "rows", "seed"),
     ),
     "cpcv": ("model", "split", "path", "test_groups", "ic", "icir", "sharpe"),
     "calibration": ("fold", "bin", "score", "realised", "alpha", "rows"),

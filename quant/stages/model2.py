@@ -11,7 +11,8 @@ from quant.core.errors import ConfigError
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, candidate, cpcv, criterion, scores, train
-from quant.model2.models import LightGBM, Ridge
+from quant.model2 import models as fitted
+from quant.model2.learners import LightGBM, Ridge, XGBoost
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -24,23 +25,24 @@ def specs(
     """The room's specifications from the settings."""
     m, periods = s["model2"], s["periods"]
     walk, boost = m.walk_forward, m.boost
+    trees = {
+        "rounds": boost.rounds, "leaves": boost.leaves, "learning_rate": boost.learning_rate,
+        "min_leaf": boost.min_data, "feature_fraction": boost.feature_fraction, "l2": boost.l2,
+        "threads": m.threads,
+    }  # fmt: skip
     spec = train.TrainSpec(
         models=tuple(m.models),
         horizon=m.label.horizon,
+        horizons=tuple(m.horizons),
+        draws=m.draws,
         row_step=walk.row_step,
         retrain_every=walk.retrain_every,
         min_train_years=walk.min_train_years,
         max_train_years=walk.max_train_years,
         periods_per_year=periods,
         ridge=Ridge(m.ridge_penalty),
-        lightgbm=LightGBM(
-            rounds=boost.rounds,
-            leaves=boost.leaves,
-            learning_rate=boost.learning_rate,
-            min_leaf=boost.min_data,
-            feature_fraction=boost.feature_fraction,
-            threads=m.threads,
-        ),
+        lightgbm=LightGBM(**trees),
+        xgboost=XGBoost(**trees),
     )
     cv = cpcv.CpcvSpec(
         groups=m.cpcv.n_groups,
@@ -85,8 +87,8 @@ def selection(
 ) -> tuple[Frame, np.datetime64]:
     """CPCV rows of every candidate, and the session by whose known labels they were compared."""
     spec, cv, _ = specs(s)
-    days, labels = sessions_of(sessions), horizons.at(labels, spec.horizon)
-    end = train.first_prediction(labels, days, spec)
+    days = sessions_of(sessions)
+    end = train.first_prediction(horizons.at(labels, spec.horizon), days, spec)
     require_before(end, s["holdout"])
     return cpcv.evaluate(features, labels, days, spec, cv, end, seed), end
 
@@ -96,7 +98,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     spec, _, cal = specs(s)
     features, sessions = f["features"], sessions_of(f["sessions"])
     compared, end = selection(s, features, f["labels"], f["sessions"], c.seed)
-    labels = horizons.at(f["labels"], spec.horizon)
+    labels = f["labels"]
     chosen = cpcv.select(compared)
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
@@ -111,11 +113,13 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
             f"{', '.join(names)}",
             empty_features=trained.empty_features,
         )
-    made = calibration.calibrate(trained.scores, labels, sessions, cal, f["membership"])
+    made = calibration.calibrate(
+        trained.scores, horizons.at(labels, spec.horizon), sessions, cal, f["membership"]
+    )
     folder = c.scratch / "models"
     folder.mkdir()
     for one in trained.models:
-        (folder / f"fold{one.fold:03d}-{one.name}.txt").write_text(one.model.to_text())
+        fitted.save(one.model, folder / one.name)
     said = criterion.of_table(compared, chosen, candidate.periods(spec))
     c.metrics.update({f"cpcv.{name}": value for name, value in said.items()})
     c.metrics["model2.folds"] = float(trained.folds["fold"].nunique())

@@ -81,8 +81,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     nav = f["nav"]
     own = nav[nav["book"] == "portfolio"]
     frames = {t.name: f[t.name] for t in SHOWN}
-    seeds = frames["folds"].drop_duplicates(["fold", "model"])
-    meta = _meta(s, own, seeds, bool((frames["notes"]["topic"] == "SIMULATED").any()))
+    meta = _meta(s, own, frames["folds"], bool((frames["notes"]["topic"] == "SIMULATED").any()))
     inputs = ReportInputs(meta=meta, holdout=c.private or Holdout(), **frames)
     (c.scratch / "report.html").write_text(render(inputs))
     return {}
@@ -132,7 +131,10 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
         ),
         config_yaml=_yaml(config),
         command=s["command"],
-        model_seeds={f"fold {r.fold} {r.model}": int(r.seed) for r in seeds.itertuples()},
+        model_seeds={
+            f"fold {r.fold} {r.model}-h{r.horizon}-d{r.draw}": int(r.seed)
+            for r in seeds.itertuples()
+        },
         versions={"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
         horizon=config["model2"]["label"]["horizon"],
         lambda1=config["costs"]["lambda1"] * config["costs"]["multiplier"],

@@ -98,8 +98,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     m, days = s["model2"], sessions_of(f["sessions"])
     wanted = dials(s["tune"].space, m)
     spec, cv, _ = model2.specs(s)
-    labels = horizons.at(f["labels"], spec.horizon)
-    end = train.first_prediction(labels, days, spec)
+    labels = f["labels"]
+    end = train.first_prediction(horizons.at(labels, spec.horizon), days, spec)
     model2.require_before(end, s["holdout"])
     sample = candidate.Sample.of(f["features"], labels, days, spec, cv, end)
     name = _name(s, sample, wanted, own.market, c.seed)

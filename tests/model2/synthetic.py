@@ -74,4 +74,5 @@ def labels_of(sessions, returns, industry, horizon):
         rank[day] = norm.ppf((rankdata(raw[day]) - 0.5) / n_names)
         end[day] = sessions[day + 1 + horizon]
     ends = np.repeat(end, n_names)
-    return _long(sessions, n_names, raw=raw.ravel(), label=rank.ravel(), end=ends)
+    made = {"horizon": np.int64(horizon), "raw": raw.ravel(), "label": rank.ravel(), "end": ends}
+    return _long(sessions, n_names, **made)

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,93 +6,163 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from quant.core.errors import ConfigError, DataError
 from quant.core.seeds import generator
-from quant.model2.models import LightGBM, Ridge
+from quant.model2 import models
+from quant.model2.learners import LightGBM, Ridge, Rule, XGBoost, load
+from quant.model2.models import Member
 
-SMALL = LightGBM(rounds=10, leaves=7, min_leaf=20, threads=1)
-LEARNERS = [Ridge(), SMALL]
+TREES = {"rounds": 10, "leaves": 7, "min_leaf": 20, "threads": 1}
+BOOSTED = [LightGBM(**TREES), XGBoost(**TREES)]
+LEARNERS = [Ridge(), *BOOSTED]
+EVERY = [*LEARNERS, Rule("b", -1.0)]
+NAMES = tuple("abcde")
 N = 600
 
 
 def _data(seed=1, n=N):
+    """A label that is told by the first two features, and another one that is its opposite."""
     rng = generator(seed, "models")
     x = rng.uniform(-0.5, 0.5, (n, 5)).astype(np.float32)
     y = x[:, 0] + 0.5 * x[:, 1] + 0.5 * rng.standard_normal(n)
-    return x, y, np.arange(n) // 50
+    return x, np.stack([y, -y], axis=1), np.arange(n) // 50
+
+
+def _fit(learner, data, blocks=None, label=0, seed=1):
+    x, y, block = data
+    blocks = np.unique(block) if blocks is None else blocks
+    return learner.bind(x, y, block, NAMES).fit(label, blocks, seed)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_what_is_planted_is_found(learner):
-    x, y, block = _data()
+@pytest.mark.parametrize("label", [0, 1])
+def test_what_is_planted_is_found_in_either_label(learner, label):
     fresh, truth, _ = _data(seed=2)
-    predicted = learner.bind(x, y, block).fit(np.unique(block), 1).predict(fresh)
-    assert np.corrcoef(predicted, truth)[0, 1] > 0.4  # the best possible is 0.54
+    predicted = _fit(learner, _data(), label=label).predict(fresh)
+    assert np.corrcoef(predicted, truth[:, label])[0, 1] > 0.4  # the best possible is 0.54
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_a_fit_sees_its_blocks_only(learner):
+def test_a_fit_sees_its_blocks_and_its_label_only(learner):
     x, y, block = _data()
     some = np.array([0, 2, 5, 7])
     inside = np.isin(block, some)
     other_x, other_y = x.copy(), y.copy()
-    other_x[~inside] = other_x[~inside][::-1]
+    other_x[~inside] = np.round(other_x[~inside][::-1] * 3) / 6  # few distinct values: other bins
     other_y[~inside] = 1e6
-    alone = learner.bind(x[inside], y[inside], block[inside]).fit(some, 1).predict(x)
-    within = learner.bind(x, y, block).fit(some, 1).predict(x)
-    beside = learner.bind(other_x, other_y, block).fit(some, 1).predict(x)
-    assert_array_equal(within, alone)
-    assert_array_equal(within, beside)
+    other_y[:, 1] = np.nan
+    alone = _fit(learner, (x[inside], y[inside], block[inside]), some)
+    within = _fit(learner, (x, y, block), some)
+    beside = _fit(learner, (other_x, other_y, block), some)
+    assert within.to_bytes() == alone.to_bytes() == beside.to_bytes()
+    assert_array_equal(within.predict(x), beside.predict(x))
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
-def test_the_same_seed_gives_the_same_bits(learner):
+@pytest.mark.parametrize("learner", BOOSTED)
+def test_the_bins_of_a_fit_are_the_grid_even_of_few_distinct_values(learner):
+    """A value that no training row has is still told apart as the grid would."""
     x, y, block = _data()
-    first, second = (learner.bind(x, y, block).fit(np.unique(block), 42) for _ in range(2))
-    assert_array_equal(first.predict(x), second.predict(x))
-    assert first.to_text() == second.to_text()
+    coarse = (np.round(x * 4) / 4).astype(np.float32)
+    model = _fit(learner, (coarse, y, block))
+    inside = np.linspace(-0.24, -0.01, 24, dtype=np.float32)
+    probe = np.zeros((24, 5), dtype=np.float32)
+    probe[:, 0] = inside
+    jumps = np.flatnonzero(np.diff(model.predict(probe)))
+    grid = np.linspace(-0.5, 0.5, learner.bins)
+    for at in jumps:
+        near = np.abs(grid - inside[at]).min(), np.abs(grid - inside[at + 1]).min()
+        assert min(near) < 1 / (learner.bins - 1)
 
 
-def test_the_seed_reaches_the_trees():
-    x, y, block = _data()
-    first, second = (SMALL.bind(x, y, block).fit(np.unique(block), s) for s in (1, 2))
-    assert not np.array_equal(first.predict(x), second.predict(x))
+@pytest.mark.parametrize("learner", EVERY)
+def test_the_same_seed_gives_the_same_bytes(learner):
+    first, second = (_fit(learner, _data(), seed=42) for _ in range(2))
+    assert first.to_bytes() == second.to_bytes()
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", BOOSTED)
+def test_two_threads_twice_give_the_same_bytes(learner):
+    two = replace(learner, threads=2)
+    first, second = (_fit(two, _data(n=6000), seed=42) for _ in range(2))
+    assert first.to_bytes() == second.to_bytes()
+
+
+@pytest.mark.parametrize("learner", EVERY)
+def test_a_learner_says_whether_its_seed_matters(learner):
+    x = _data()[0]
+    first, second = (_fit(learner, _data(), seed=s).predict(x) for s in (1, 2))
+    assert learner.random == (not np.array_equal(first, second))
+
+
+@pytest.mark.parametrize("learner", EVERY)
 def test_a_score_does_not_depend_on_the_batch(learner):
-    x, y, block = _data()
-    model = learner.bind(x, y, block).fit(np.unique(block), 1)
+    x = _data()[0]
+    model = _fit(learner, _data())
     assert_array_equal(model.predict(x)[100:103], model.predict(x[100:103]))
+
+
+@pytest.mark.parametrize("learner", EVERY)
+def test_a_stored_model_predicts_the_same_bits(learner, tmp_path):
+    model = _fit(learner, _data())
+    file = models.save(model, tmp_path / f"fold003-{Member('any', 21).name}")
+    assert file.name.startswith("fold003-any-h21-d0.")
+    fresh = _data(seed=2)[0]
+    assert_array_equal(load(file).predict(fresh), model.predict(fresh))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a.pkl", "a.pkl is no model"), ("a", "a is no model"), ("a.ridge.json", "damaged"),
+     ("a.rule.json", "damaged"), ("a.lgb.txt", "damaged"), ("a.xgb.ubj", "damaged")],
+)  # fmt: skip
+def test_a_file_that_is_no_model_is_named(name, message, tmp_path):
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / name)
 
 
 def test_ridge_solves_its_normal_equations():
     x, y, block = _data()
     some = np.array([1, 3, 4])
-    model = Ridge(penalty=0.3).bind(x, y, block).fit(some, 0)
-    a, b = x[np.isin(block, some)].astype(float), y[np.isin(block, some)]
+    model = _fit(Ridge(penalty=0.3), (x, y, block), some)
+    a, b = x[np.isin(block, some)].astype(float), y[np.isin(block, some), 0]
     level = 0.3 * np.trace(a.T @ a) / a.shape[1]
     expected = np.linalg.solve(a.T @ a + level * np.eye(a.shape[1]), a.T @ b)
     assert_allclose(model.weights, expected, rtol=1e-10)
-    assert json.loads(model.to_text())["weights"] == model.weights.tolist()
 
 
-def test_ridge_of_features_that_are_all_missing_says_nothing():
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_features_that_are_all_missing_say_nothing(learner):
     x, y, block = _data()
-    model = Ridge().bind(np.zeros_like(x), y, block).fit(np.unique(block), 0)
-    assert_array_equal(model.predict(x), np.zeros(N))
+    model = _fit(learner, (np.zeros_like(x), y, block))
+    assert np.ptp(model.predict(x)) == 0.0
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_labels_that_are_all_equal_say_nothing(learner):
+    x, y, block = _data()
+    model = _fit(learner, (x, np.zeros_like(y), block))
+    assert np.ptp(model.predict(x)) == 0.0
 
 
 def test_blocks_need_not_be_sorted():
     x, y, block = _data()
     order = generator(5, "order").permutation(N)
-    one = Ridge().bind(x, y, block).fit(np.array([0, 3]), 0)
-    other = Ridge().bind(x[order], y[order], block[order]).fit(np.array([0, 3]), 0)
+    some = np.array([0, 3])
+    one = _fit(Ridge(), (x, y, block), some)
+    other = _fit(Ridge(), (x[order], y[order], block[order]), some)
     assert_allclose(one.weights, other.weights, rtol=1e-12)
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_rule_is_the_signed_rank_of_its_feature_and_needs_it():
+    x = _data()[0]
+    assert_array_equal(_fit(Rule("b", -1.0), _data()).predict(x), -x[:, 1].astype(float))
+    with pytest.raises(ConfigError, match="needs the feature mom_12_1, which is not among the 5"):
+        _fit(Rule("mom_12_1", 1.0), _data())
+
+
+@pytest.mark.parametrize("learner", EVERY)
 def test_nothing_to_learn_from_is_an_error(learner):
     with pytest.raises(DataError, match="no labelled row"):
-        learner.bind(*_data()).fit(np.array([], dtype=np.int64), 1)
+        _fit(learner, _data(), np.array([], dtype=np.int64))
 
 
 @pytest.mark.parametrize("make", [lambda: Ridge(0.0), lambda: LightGBM(rounds=0)])

@@ -5,19 +5,24 @@ from numpy.testing import assert_array_equal
 
 from quant.core import tables
 from quant.core.errors import ConfigError, DataError
-from quant.model2.models import LightGBM
+from quant.model2.learners import LightGBM, XGBoost
 from quant.model2.train import TrainSpec, first_prediction, walk_forward
 from tests.model2.synthetic import sample
 
 H = 5
+TREES = {"rounds": 10, "leaves": 7, "min_leaf": 20, "threads": 1}
 SPEC = TrainSpec(
     horizon=H,
+    horizons=(H,),
     retrain_every=60,
     min_train_years=1.0,
     max_train_years=1.5,
-    lightgbm=LightGBM(rounds=10, leaves=7, min_leaf=20, threads=1),
+    lightgbm=LightGBM(**TREES),
+    xgboost=XGBoost(**TREES),
 )
-RIDGE = TrainSpec(models=("ridge",), horizon=H, retrain_every=60, min_train_years=1.0)
+RIDGE = TrainSpec(
+    models=("ridge",), horizon=H, horizons=(H,), retrain_every=60, min_train_years=1.0
+)
 SAMPLE = sample(n_days=520, n_names=40, strength=0.002)
 
 
@@ -51,8 +56,8 @@ def test_refits_are_quarterly_and_train_on_known_labels_inside_the_window():
     folds = TRAINED.folds
     tables.FOLDS.check(folds)
     begin = _position(folds["predict_start"])
-    assert_array_equal(np.diff(begin[::2]), 60)
-    assert_array_equal(_position(folds["predict_end"])[:-2:2], begin[2::2] - 1)
+    assert_array_equal(np.diff(begin[::3]), 60)
+    assert_array_equal(_position(folds["predict_end"])[:-3:3], begin[3::3] - 1)
     assert (folds["label_end"] <= folds["predict_start"]).all()
     assert (_position(folds["train_end"]) + 1 + H <= begin).all()
     oldest = folds["predict_start"] - pd.Timedelta(days=round(1.5 * 365.25))

@@ -321,6 +321,8 @@ def _signal(dates, rng):
         {
             "fold": i,
             "model": m,
+            "horizon": 21,
+            "draw": 0,
             "train_start": dates[0],
             "train_end": at(100 * i + 99),
             "label_end": at(100 * i + 99),

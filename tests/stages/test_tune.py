@@ -28,7 +28,7 @@ SPACE = {"boost": {"min_data": {"choices": [20, 5000]}, "leaves": {"low": 3, "hi
 
 def config(space=SPACE, holdout=None, **said) -> settings.Config:
     tiny = settings.Model2(
-        models=["lightgbm"], threads=1, label=settings.Label(horizon=H, horizons=[H]),
+        models=["lightgbm"], horizons=[H], threads=1, label=settings.Label(horizon=H, horizons=[H]),
         cpcv=settings.Cpcv(embargo=5), boost=settings.Boost(rounds=10, min_data=5000, leaves=7),
         walk_forward=settings.WalkForward(min_train_years=1.3, row_step=5),
     )  # fmt: skip
