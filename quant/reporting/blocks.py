@@ -117,7 +117,42 @@ class Verbatim:
     fold: bool = False
 
 
-Block = Text | Answer | Figure | Grid | Tabular | Tiles | Items | Verbatim
+@dataclass(frozen=True)
+class Drawer:
+    """One row of a Drawers block: a bar that opens on what lies inside.
+
+    share : length of the bar, 0 to 1; value : its number in words; tone : palette, see style.css
+    """
+
+    name: str
+    group: str
+    share: float
+    value: str
+    inside: tuple["Block", ...]
+    tone: int = 0
+
+    @property
+    def width(self) -> str:
+        """Length of the bar in hundredths."""
+        return f"{100 * min(max(self.share, 0.0), 1.0):.1f}"
+
+
+@dataclass(frozen=True)
+class Drawers:
+    """Rows that open, one at a time, in one of several orders; it needs no script.
+
+    key  : unique on the page
+    tabs : name and rows of each order
+    """
+
+    kind_of: ClassVar[str] = "drawers"
+    key: str
+    title: str
+    tabs: tuple[tuple[str, tuple[Drawer, ...]], ...]
+    foot: str = ""
+
+
+Block = Text | Answer | Figure | Grid | Tabular | Tiles | Items | Verbatim | Drawers
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from quant.reporting.charts.bars import draw as _draw_bars
 from quant.reporting.charts.bars import draw_histogram as _draw_histogram
 from quant.reporting.charts.bars import draw_pulse as _draw_pulse
 from quant.reporting.charts.canvas import Sheet
+from quant.reporting.charts.dependence import Dependence
+from quant.reporting.charts.dependence import draw as _draw_dependence
 from quant.reporting.charts.forest import Forest
 from quant.reporting.charts.forest import draw as _draw_forest
 from quant.reporting.charts.forest import height as forest_height
@@ -24,7 +26,7 @@ from quant.reporting.charts.points import Cloud, Scatter, Strips
 from quant.reporting.charts.points import draw as _draw_scatter
 from quant.reporting.charts.points import draw_strips as _draw_strips
 
-Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat | Forest | Bands
+Chart = Lines | Bars | Pulse | Histogram | Scatter | Strips | Heat | Forest | Bands | Dependence
 DRAW: dict[type, Callable[..., Markup]] = {
     Lines: _draw_lines,
     Bars: _draw_bars,
@@ -35,6 +37,7 @@ DRAW: dict[type, Callable[..., Markup]] = {
     Heat: _draw_heat,
     Forest: _draw_forest,
     Bands: _draw_bands,
+    Dependence: _draw_dependence,
 }
 FULL, HALF, NARROW = 1080.0, 528.0, 358.0  # pixels; text is legible at these widths
 
@@ -44,6 +47,7 @@ __all__ = [
     "Bars",
     "Chart",
     "Cloud",
+    "Dependence",
     "Forest",
     "Heat",
     "Histogram",

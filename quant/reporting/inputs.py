@@ -37,6 +37,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("predict_start", "predict_end", "rows", "seed"),
     ),
     "cpcv": ("model", "split", "path", "test_groups", "ic", "icir", "sharpe"),
+    "importance": ("date", "fold", "feature", "family", "mean_abs_shap", "share"),
+    "shap": ("fold", "session", "symbol", "feature", "rank", "shap"),
+    "ablation": (
+        *("family", "statistic", "n_features", "whole", "without", "difference", "se", "blocks"),
+    ),
     "calibration": ("fold", "bin", "score", "realised", "alpha", "rows"),
     "membership": ("date", "symbol", "group_id"),
     "benchmark": ("date", "name", "close", "total_return"),
@@ -142,6 +147,9 @@ class ReportInputs:
     folds: Frame = field(default_factory=pd.DataFrame)
     cpcv: Frame = field(default_factory=pd.DataFrame)
     calibration: Frame = field(default_factory=pd.DataFrame)
+    importance: Frame = field(default_factory=pd.DataFrame)
+    shap: Frame = field(default_factory=pd.DataFrame)
+    ablation: Frame = field(default_factory=pd.DataFrame)
     membership: Frame = field(default_factory=pd.DataFrame)
     benchmark: Frame = field(default_factory=pd.DataFrame)
     trials: Frame = field(default_factory=pd.DataFrame)

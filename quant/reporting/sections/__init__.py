@@ -7,12 +7,14 @@ from quant.reporting.inputs import ReportInputs
 from quant.reporting.sections import (
     answer,
     data,
+    importance,
     performance,
     portfolio,
     reproduce,
     signal,
     trading,
     trust,
+    validation,
 )
 
 SECTIONS: list[Callable[[ReportInputs], Section]] = [
@@ -20,6 +22,8 @@ SECTIONS: list[Callable[[ReportInputs], Section]] = [
     trust.build,
     performance.build,
     signal.build,
+    importance.build,
+    validation.build,
     portfolio.build,
     trading.build,
     data.build,

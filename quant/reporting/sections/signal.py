@@ -19,11 +19,10 @@ from quant.reporting.formats import (
 )
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import Metrics, stamp
-from quant.reporting.sections.validation import cpcv, folds
 
 
 def build(inputs: ReportInputs) -> Section:
-    """Signal quality, its shape, its calibration, how it was trained."""
+    """Signal quality, its shape, its calibration."""
     horizon = inputs.meta.horizon
     lead = (
         f"Scores are known at the close of t; what they are held against is the residual return "
@@ -37,8 +36,7 @@ def build(inputs: ReportInputs) -> Section:
             f"{day(a['date'].min())} to {day(a['date'].max())}."
         )
     blocks: list[Block] = [Text(lead), *_ic(inputs), _table(inputs)]
-    blocks.append(Grid((_quantiles(inputs), _decay(inputs), _calibration(inputs), cpcv(inputs)[0])))
-    blocks += [*cpcv(inputs)[1:], *folds(inputs)]
+    blocks.append(Grid((_quantiles(inputs), _decay(inputs), _calibration(inputs))))
     return Section("signal", "Alphas", tuple(blocks))
 
 

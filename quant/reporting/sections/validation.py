@@ -1,12 +1,18 @@
 """How the model was trained and chosen: walk-forward folds and combinatorial paths."""
 
-from quant.reporting.blocks import Block, Tabular, cells, empty
+from quant.reporting.blocks import Block, Section, Tabular, cells, empty
 from quant.reporting.figures import Strips, figure
 from quant.reporting.formats import CORRELATION, count, day, number
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import stamp
 
 OPEN_ROWS = 16  # a longer table starts closed
+
+
+def build(inputs: ReportInputs) -> Section:
+    """How the models were chosen, and refitted."""
+    blocks = (*cpcv(inputs), *folds(inputs))
+    return Section("validation", "How the models were chosen and trained", blocks)
 
 
 def cpcv(inputs: ReportInputs) -> list[Block]:
@@ -27,8 +33,7 @@ def cpcv(inputs: ReportInputs) -> list[Block]:
         "Strong dots: backtest paths; faint dots: the splits they are put together from; the bar: "
         "mean of the paths. CPCV trains on the future of its test blocks, so it only chooses "
         "between models; nothing of it enters the backtest.",
-        height=280,
-        half=True,
+        height=max(280.0, 56.0 * len(models) + 60),
         stamp=stamp(inputs),
     )
     rows = []
@@ -63,7 +68,7 @@ def folds(inputs: ReportInputs) -> list[Block]:
         cells(
             (
                 f.fold,
-                f.model,
+                f"{f.model}, {f.horizon} sessions, draw {f.draw}",
                 day(f.train_start),
                 day(f.train_end),
                 day(f.label_end),
@@ -73,7 +78,7 @@ def folds(inputs: ReportInputs) -> list[Block]:
                 f.seed,
             )
         )
-        for f in frame.sort_values(["fold", "model"]).itertuples()
+        for f in frame.sort_values(["fold", "model", "horizon", "draw"]).itertuples()
     ]
     refits = frame["fold"].nunique()
     return [
