@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,8 +7,10 @@ from numpy.testing import assert_array_equal
 
 from quant.core import tables
 from quant.core.errors import ConfigError, DataError
+from quant.core.seeds import generator
 from quant.model2.learners import LightGBM, XGBoost
-from quant.model2.train import TrainSpec, first_prediction, walk_forward
+from quant.model2.models import Member
+from quant.model2.train import TrainSpec, first_prediction, members, walk_forward
 from tests.model2.synthetic import sample
 
 H = 5
@@ -142,6 +146,10 @@ def test_too_little_history_names_the_rule(n_days, horizon, message):
         {"models": ("ridge", "forest")},
         {"models": ()},
         {"models": ("ridge", "ridge")},
+        {"horizons": ()},
+        {"horizons": (5, 5)},
+        {"horizons": (0,)},
+        {"draws": 0},
         {"retrain_every": 0},
         {"min_train_years": 5.0, "max_train_years": 3.0},
     ],
@@ -149,3 +157,103 @@ def test_too_little_history_names_the_rule(n_days, horizon, message):
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ConfigError):
         TrainSpec(**settings)
+
+
+# -- several horizons and draws -----------------------------------------------------------------
+
+OVER = (2, H, 15)
+MANY = TrainSpec(
+    models=("ridge", "lightgbm"), horizon=H, horizons=OVER, draws=2, retrain_every=60,
+    min_train_years=1.0, max_train_years=1.5, lightgbm=LightGBM(**TREES),
+)  # fmt: skip
+
+
+def _over(horizons, **said):
+    """The same market with the labels of several horizons."""
+    drawn = [sample(**{"n_days": 520, "n_names": 40, "strength": 0.002} | said, horizon=h)
+             for h in horizons]  # fmt: skip
+    labels = pd.concat([one.labels for one in drawn], ignore_index=True)
+    return replace(drawn[0], labels=labels)
+
+
+WIDE = _over(OVER)
+ENSEMBLE = _run(MANY, WIDE)
+
+
+def test_the_ensemble_has_every_horizon_and_the_draws_of_random_models():
+    expected = [Member("ridge", h) for h in OVER]
+    expected += [Member("lightgbm", h, d) for h in OVER for d in (0, 1)]
+    assert members(MANY) == tuple(expected)
+    tables.FOLDS.check(ENSEMBLE.folds)
+    assert [one.member for one in ENSEMBLE.models[: len(expected)]] == expected
+    assert ENSEMBLE.models[0].name == "fold000-ridge-h2-d0"
+
+
+def test_every_horizon_is_purged_by_the_end_of_its_own_labels():
+    folds = ENSEMBLE.folds
+    begin, last = _position(folds["predict_start"]), _position(folds["train_end"])
+    end = _position(folds["label_end"])
+    assert_array_equal(end, last + 1 + folds["horizon"])
+    assert (end <= begin).all()
+    # known to the session: the next sampled one is not known yet
+    assert (end + MANY.row_step > begin).all()
+    counts = folds[folds["fold"] == 0].groupby("horizon")["rows"].first()
+    assert counts[2] >= counts[H] > counts[15]
+
+
+def test_a_label_of_any_horizon_that_is_not_known_yet_changes_nothing():
+    """Labels are redrawn one horizon at a time; scores move only after the session they end on."""
+    cut = SAMPLE.sessions[380]
+    for horizon in OVER:
+        labels = WIDE.labels.copy()
+        late = (labels["horizon"] == horizon) & (labels["end"] > cut)
+        labels.loc[late, ["raw", "label"]] = generator(1, "x").standard_normal((late.sum(), 2))
+        spoiled = _run(MANY, replace(WIDE, labels=labels)).scores
+        before = ENSEMBLE.scores["date"] <= cut
+        assert_array_equal(spoiled[before], ENSEMBLE.scores[before])
+        assert not np.array_equal(spoiled["score"], ENSEMBLE.scores["score"])
+
+
+def test_every_member_equals_the_one_that_is_trained_alone():
+    for member in (Member("ridge", 2), Member("lightgbm", 15)):
+        alone = replace(MANY, models=(member.model,), horizons=(member.horizon,), draws=1)
+        for one in _run(alone, WIDE).models:
+            twin = next(m for m in ENSEMBLE.models if (m.fold, m.member) == (one.fold, member))
+            assert one.seed == twin.seed
+            if member.model == "ridge":  # products with one label or three differ in the last bit
+                np.testing.assert_allclose(one.model.weights, twin.model.weights, rtol=1e-9)
+            else:
+                assert one.model.to_bytes() == twin.model.to_bytes()
+
+
+def test_uncertainty_is_the_disagreement_of_the_members():
+    assert (ENSEMBLE.scores["uncertainty"] > 0).all()
+    alone = replace(MANY, models=("ridge",), horizons=(H,))
+    assert (_run(alone, WIDE).scores["uncertainty"] == 0).all()
+
+
+def test_a_rule_goes_the_whole_way():
+    features = SAMPLE.features.rename(columns={"f0": "mom_12_1"})
+    spec = replace(RIDGE, models=("momentum",))
+    trained = walk_forward(features, SAMPLE.labels, SAMPLE.sessions, spec, 42)
+    joined = trained.scores.merge(features, on=["date", "symbol"])
+    rank = joined.groupby("date")["mom_12_1"].rank()
+    assert_array_equal(joined.groupby("date")["score"].rank(), rank)
+    with pytest.raises(ConfigError, match="ret_5d, which is not among the 4"):
+        _run(replace(RIDGE, models=("reversal",)))
+
+
+@pytest.mark.parametrize("model", ["ridge", "lightgbm", "xgboost"])
+def test_labels_that_are_all_equal_score_nothing(model):
+    flat = replace(SAMPLE, labels=SAMPLE.labels.assign(label=0.0))
+    assert (_run(replace(SPEC, models=(model,)), flat).scores["score"] == 0.0).all()
+
+
+def test_a_horizon_without_labels_or_longer_than_the_data_is_an_error():
+    with pytest.raises(DataError, match=r"no label over 63 sessions is known.*over \[2, 5, 15\]"):
+        _run(replace(MANY, horizons=(H, 63)), WIDE)
+    with pytest.raises(DataError, match="horizon is longer than the data"):
+        _run(replace(MANY, horizons=(H, 600)), _over((H, 600)))
+    # long enough for the data, too long for the first refit
+    with pytest.raises(DataError, match="no labelled row to learn from"):
+        _run(replace(MANY, horizons=(H, 300)), _over((H, 300)))
