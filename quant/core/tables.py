@@ -60,7 +60,8 @@ class Table:
                 raise DataError(
                     f"table {self.name}: key column {name} has nulls; fill or drop them."
                 )
-        frame = frame.loc[:, schema.names]
+        if columns != schema.names:  # a wide table is not copied for nothing
+            frame = frame.loc[:, schema.names]
         if key and len(frame):
             # already sorted tables, the large ones, are not sorted again
             if not _increasing(frame, key):

@@ -150,7 +150,7 @@ def holders_price(price: Matrix, share: Matrix, window: int) -> Matrix:
     part = np.where(valid, np.clip(share, 0.0, 0.99), 0.0)
     span = (1.0 - part, part, part * np.where(valid, price, 0.0))
     _, weight, paid = _held(span, window)
-    return np.where(ok & (weight > 0), paid / weight, np.nan)
+    return paid / np.where(ok & (weight > 0), weight, np.nan)
 
 
 def trend(x: Matrix, window: int) -> tuple[Matrix, Matrix]:
@@ -220,12 +220,13 @@ def _oldest_last(value: Matrix, window: int) -> tuple[Matrix, Matrix]:
     def join(recent: Parts, older: Parts, sessions: int) -> Parts:
         best, age = recent[0].copy(), recent[1].copy()
         if sessions < best.shape[0]:
-            then = older[0][:-sessions] > best[sessions:]
-            best[sessions:][then] = older[0][:-sessions][then]
-            age[sessions:][then] = older[1][:-sessions][then] + sessions
+            here, then = slice(sessions, None), slice(0, -sessions)
+            before = older[0][then] > best[here]
+            np.copyto(age[here], older[1][then] + np.float32(sessions), where=before)
+            np.maximum(best[here], older[0][then], out=best[here])
         return best, age
 
-    best, age = _spans((value, np.zeros(value.shape)), window, join)
+    best, age = _spans((value, np.zeros(value.shape, dtype=np.float32)), window, join)
     return best, age
 
 

@@ -7,7 +7,7 @@ from quant.core.panel import Panel
 from quant.core.seeds import generator
 from quant.features import FIELDS
 
-DAYS = np.arange("2015-01-01", "2018-12-31", dtype="datetime64[D]")
+DAYS = np.arange("2015-01-01", "2025-12-31", dtype="datetime64[D]")
 DAYS = DAYS[np.is_busday(DAYS)]
 
 

@@ -143,3 +143,48 @@ def test_windows_longer_than_the_sample_are_missing():
     assert np.isnan(k.mean(data(20), 63)).all()
     assert np.isnan(k.lag(data(20), 63)).all()
     assert np.isnan(k.highest(data(20), 63)).all()
+
+
+def test_the_age_of_the_highest_is_the_latest_of_equals():
+    x = generator(3, "kernels", "age").integers(0, 6, (200, 5)).astype(float)
+    x[generator(4, "kernels", "gaps").random(x.shape) < 0.1] = np.nan
+    for window in (1, 5, 21, 64):
+        ours = k.age_of_highest(x, window)
+        for row in range(window, 200, 7):
+            for column in range(5):
+                seen = x[row - window + 1 : row + 1, column]
+                if np.isfinite(seen).sum() < np.ceil(0.6 * window):
+                    assert np.isnan(ours[row, column])
+                else:
+                    assert ours[row, column] == np.nanargmax(seen[::-1])
+
+
+def test_the_mean_of_the_largest_is_that_of_the_sorted_window():
+    x = generator(3, "kernels", "largest").standard_normal((100, 3))
+    x[generator(4, "kernels", "gaps").random(x.shape) < 0.1] = np.nan
+    ours = k.mean_of_largest(x, 21, 5)
+    for row in range(21, 100):
+        for column in range(3):
+            seen = x[row - 20 : row + 1, column]
+            best = np.sort(seen[np.isfinite(seen)])[-5:].mean()
+            assert ours[row, column] == pytest.approx(best, abs=1e-15)
+    assert np.isnan(ours[:12]).all()
+
+
+def test_observations_apart_are_those_of_every_other_session():
+    x = generator(3, "kernels", "every").standard_normal((300, 4))
+    ours = k.mean(x, 7, every=5)
+    for row in range(30, 300):
+        np.testing.assert_allclose(ours[row], x[row - 30 : row + 1 : 5].mean(axis=0), atol=1e-14)
+
+
+def test_holders_paid_the_prices_weighted_by_who_is_left():
+    """Against the recursion of Grinblatt & Han (2005), from the first day of the window."""
+    rng = generator(3, "kernels", "holders")
+    price, share = np.exp(rng.normal(0, 0.1, (120, 3))), rng.uniform(0.0, 0.2, (120, 3))
+    ours = k.holders_price(price, share, 60)
+    weight, paid = np.zeros(3), np.zeros(3)
+    for p, v in zip(price[60:], share[60:], strict=True):
+        weight, paid = weight * (1 - v) + v, paid * (1 - v) + v * p
+    np.testing.assert_allclose(ours[-1], paid / weight, rtol=1e-12)
+    assert np.isnan(k.holders_price(price, np.zeros((120, 3)), 60)).all()
