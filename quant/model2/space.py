@@ -102,7 +102,7 @@ def _dial(name: str, said: Mapping[str, Any], known: Mapping[str, Any]) -> Dial:
         raise ConfigError(f"{where} has {unknown}; it may have {', '.join(WORDS)}.")
     if name not in known:
         raise ConfigError(
-            f"{where}: model2.{name} is no setting with one value; known are "
+            f"{where}: model2.{name} is no setting that can be searched; known are "
             f"{', '.join(sorted(known))}."
         )
     whole = isinstance(known[name], int)

@@ -268,7 +268,7 @@ KNOWN = {"models": ["ridge"], "penalty": 0.1, "boost": {"leaves": 31, "rate": 0.
         ({"penalty": 3.0}, "penalty=3.0 is no range"),
         ({"penalty": {"low": 1, "hgih": 2}}, r"has \['hgih'\]"),
         ({"boost": {"leafs": {"low": 1, "high": 2}}}, "boost.leafs is no setting .* boost.leaves"),
-        ({"models": {"choices": ["a", "b"]}}, "models is no setting with one value"),
+        ({"models": {"choices": ["a", "b"]}}, "models is no setting"),
         ({"boost": {"leaves": {"low": 1.5, "high": 3}}}, "low=1.5 is no whole number"),
         ({"boost": {"leaves": {"low": 1, "high": 4, "step": 2}}}, "step=2 must divide"),
         ({"boost": {"rate": {"low": 0.1, "high": 0.4, "step": 2}}}, "step=2 must divide"),

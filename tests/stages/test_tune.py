@@ -180,6 +180,8 @@ def test_a_sample_too_short_for_the_first_prediction_is_refused(tmp_path):
         ({"boost": {"leafs": {"low": 3, "high": 15}}}, "boost.leafs is no setting"),
         ({"boost": {"learning_rate": {"low": 0.1, "high": 3.0}}}, "learning_rate=3 is outside"),
         ({"ridge_penalty": {"low": 0.1, "high": 1.0}}, "nothing to search for these models"),
+        ({"label": {"horizon": {"low": 5, "high": 21}}}, "label.horizon is no setting"),
+        ({"boost": {"cpcv_rounds": {"low": 5, "high": 21}}}, "cpcv_rounds is no setting"),
     ],
 )
 def test_a_bad_space_is_refused_before_anything_runs(tmp_path, space, message):
