@@ -35,6 +35,7 @@ def small(region: str = "us", horizon: int = 21) -> settings.Config:
         universe=settings.Universe(min_history=126),
         model2=settings.Model2(
             threads=1,
+            horizons=[horizon],
             label=settings.Label(horizon, [horizon]),
             cpcv=settings.Cpcv(embargo=10),
             walk_forward=settings.WalkForward(

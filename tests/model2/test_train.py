@@ -121,7 +121,7 @@ def test_a_feature_that_is_all_missing_is_reported_and_changes_nothing():
 
 def test_a_universe_of_five_and_one_of_one_are_scored():
     five = sample(n_days=400, n_names=5, strength=0.01)
-    assert _run(RIDGE, five).scores.groupby("date")["score"].std().gt(0).all()
+    assert _run(SPEC, five).scores.groupby("date")["score"].std().gt(0).all()
     lone = sample(n_days=400, n_names=5)
     one = lone.features["symbol"] == "N000"
     trained = walk_forward(
