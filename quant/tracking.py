@@ -9,14 +9,20 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from quant.core import logs
-from quant.core.errors import QuantError
+from quant.core.errors import QuantError, StoreError
 from quant.core.store import alive
+from quant.core.types import Frame
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# requirements are given; the lock file of the folder a run starts in is none of the model's
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 PARENT = ".parent_run"  # in the folder of a sweep: id of the run that its jobs are nested under
 
@@ -40,6 +46,9 @@ class Tracker(Protocol):
 
     def text(self, text: str, name: str) -> None:
         """Log a text as a file called `name`."""
+
+    def model(self, folder: Path, name: str, loader: str, about: "About") -> None:
+        """Log a folder of plain data as a model that the module `loader` loads."""
 
     def end(self, status: str) -> None:
         """Close the run: FINISHED, FAILED or KILLED."""
@@ -66,8 +75,34 @@ class NullTracker:
     def text(self, text: str, name: str) -> None:
         """Log nothing."""
 
+    def model(self, folder: Path, name: str, loader: str, about: "About") -> None:
+        """Log nothing."""
+
     def end(self, status: str) -> None:
         """Close nothing."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What MLflow keeps beside a model.
+
+    example      : rows it takes; scored : what it returns for them; optional : columns of the
+                   example that may be absent
+    key          : names its content: a model of the same key is not stored twice
+    dataset      : name of the data; digest : of their content, 36 characters at most; source : path
+    requirements : packages it needs
+    facts        : JSON-able
+    """
+
+    example: Frame
+    scored: Frame
+    optional: tuple[str, ...]
+    key: str
+    dataset: str
+    digest: str
+    source: str
+    requirements: tuple[str, ...]
+    facts: Mapping[str, Any]
 
 
 def _told(method: Callable[..., None]) -> Callable[..., None]:
@@ -217,6 +252,63 @@ class MlflowTracker:
             path.write_text(logs.redact(text))
             self.artifact(path, str(Path(name).parent) if "/" in name else "")
 
+    @_told
+    def model(self, folder: Path, name: str, loader: str, about: "About") -> None:
+        """Log `folder` as the MLflow model `name`: found again as runs:/<run>/<name>.
+
+        Data, never code: it is the project's module `loader` that reads it.
+        """
+        import mlflow
+        from mlflow.models import Model
+
+        mlflow.set_tracking_uri(self.uri)
+        self._dataset(about)
+        if self._linked(name, about):
+            return
+        # by hand: mlflow.pyfunc.log_model opens a run of its own, in another experiment
+        made = self.client.create_logged_model(
+            self.experiment, name=name, source_run_id=self.run_id, tags={"key": about.key}
+        )
+        Model.log(
+            artifact_path=None,
+            name=name,
+            flavor=mlflow.pyfunc,
+            run_id=self.run_id,
+            model_id=made.model_id,
+            loader_module=loader,
+            data_path=str(folder),
+            signature=_signature(about),
+            input_example=about.example,
+            # given, not inferred: that takes a process of its own and half a minute
+            pip_requirements=[f"{n}=={version(n)}" for n in about.requirements],
+            metadata=dict(about.facts),
+        )
+
+    def _linked(self, name: str, about: "About") -> bool:
+        """Name the same model, where another run has logged it whole, as this run's too."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        same = self.client.search_logged_models(
+            [self.experiment], filter_string=f"name = '{name}' AND tags.`key` = '{about.key}'"
+        )
+        whole = [one for one in same if one.status == LoggedModelStatus.READY]
+        if whole:
+            self.client.log_outputs(self.run_id, [LoggedModelOutput(whole[0].model_id, step=0)])
+        return bool(whole)
+
+    def _dataset(self, about: "About") -> None:
+        """Log what the model was made from as a dataset: its digest, none of its rows."""
+        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.data.sources import LocalArtifactDatasetSource
+        from mlflow.entities import DatasetInput, InputTag
+
+        source = LocalArtifactDatasetSource(about.source)
+        data = MetaDataset(source, name=about.dataset, digest=about.digest)
+        self.client.log_inputs(
+            self.run_id,
+            [DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])],
+        )
+
     def end(self, status: str) -> None:
         """Close the run once: FINISHED, FAILED or KILLED."""
         if not self._ended:
@@ -226,6 +318,18 @@ class MlflowTracker:
             atexit.unregister(self.end)
             if signal.getsignal(signal.SIGTERM) == self._killed:
                 signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
+
+
+def _signature(about: About) -> Any:
+    """Columns of the example; MLflow would infer that those without a gap in it are required."""
+    from mlflow.models.signature import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, Schema
+
+    inferred = infer_signature(about.example, about.scored)
+    columns = [
+        ColSpec(c.type, c.name, required=c.name not in about.optional) for c in inferred.inputs
+    ]
+    return ModelSignature(Schema(columns), inferred.outputs)
 
 
 def _allowed(name: str) -> str:
@@ -244,6 +348,59 @@ def _create(database: Path) -> None:
         left.unlink()
     MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
     os.replace(draft, database)
+
+
+def fetch(uri: str, tracking: str) -> Path:
+    """Folder of the model at `uri`: a folder, runs:/<run>/<name>, models:/<name>/<version>.
+
+    tracking : uri of the tracking store that knows the runs and the registered names
+    Raises StoreError where there is no model.
+    """
+    if "://" not in uri and not uri.startswith(("runs:/", "models:/")):
+        folder = Path(uri).expanduser()
+        if not folder.is_dir():
+            raise StoreError(
+                f"model={uri} is no folder; name one, or runs:/<run>/<name> or "
+                "models:/<name>/<version> of the tracking store."
+            )
+        return folder.resolve()
+    try:
+        import mlflow
+
+        mlflow.set_tracking_uri(tracking)
+        where = _of_run(uri) if uri.startswith("runs:/") else uri
+        return Path(mlflow.artifacts.download_artifacts(where)).resolve()
+    except Exception as error:  # mlflow raises what its backend raises
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StoreError(
+            f"model={uri} is not to be had from the tracking store {tracking} ({first}); "
+            "`make ui` shows the models of the runs."
+        ) from error
+
+
+def _of_run(uri: str) -> str:
+    """Where the model runs:/<run>/<name> lies; read from there, it is not copied."""
+    from mlflow.tracking import MlflowClient
+
+    run, _, name = uri.removeprefix("runs:/").partition("/")
+    client = MlflowClient()
+    outputs = client.get_run(run).outputs
+    logged = [
+        client.get_logged_model(o.model_id) for o in (outputs.model_outputs if outputs else [])
+    ]
+    found = [one for one in logged if one.name == name]
+    if not found:
+        raise StoreError(f"run {run} logged no model {name!r}, but {[one.name for one in logged]}")
+    return max(found, key=lambda one: one.creation_timestamp).artifact_location
+
+
+def predictor(folder: Path) -> Any:
+    """The MLflow model in `folder`, as its users load it; None where it is no MLflow model."""
+    if not (folder / "MLmodel").is_file():
+        return None
+    import mlflow
+
+    return mlflow.pyfunc.load_model(str(folder))
 
 
 def attach(settings: Any, sweep: Path, page: Path) -> None:
