@@ -49,5 +49,6 @@ def test_a_cheap_ensemble_has_one_kind_of_trees_and_no_rules():
     train = TrainSpec(models=("ridge",), horizon=21, horizons=(5, 21), draws=3)
     cheap = ablation.cheap(train, ["xgboost", "momentum", "lightgbm", "ridge", "ridge"], 7)
     assert cheap.models == ("ridge", "lightgbm") and cheap.horizons == (21,) and cheap.draws == 1
-    assert cheap.lightgbm.rounds == 7
+    assert cheap.lightgbm.rounds == 7 and cheap.lightgbm.feature_fraction == 1.0
+    assert cheap.row_step == 10
     assert ablation.cheap(train, ["momentum"], 7) is None

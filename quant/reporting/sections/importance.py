@@ -116,7 +116,8 @@ def _map(inputs: ReportInputs) -> Block:
     wide = inputs.importance.pivot(index="feature", columns="date", values="share").sort_index()
     order = wide.mean(axis=1).sort_values(ascending=False, kind="stable").index[:SHOWN]
     wide = wide.loc[order].fillna(0.0)
-    top = float(np.quantile(wide.to_numpy(), 0.99)) or 1.0
+    # a round shade, so that the key reads well
+    top = max(0.005 * np.ceil(np.quantile(wide.to_numpy(), 0.99) / 0.005), 0.005)
     columns = [pd.Timestamp(d).strftime("%Y-%m") for d in wide.columns]
     chart = Heat("Importance by refit", list(wide.index), columns, wide.to_numpy(), top, PERCENT)
     return figure(
