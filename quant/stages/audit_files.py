@@ -23,7 +23,7 @@ def left_out(provider: str) -> tuple[str, ...]:
     """What is not replayed on data of `provider`, and why; sentences."""
     said = [
         "Stages report and explain draw tables that are compared here; stage audit does not audit "
-        "itself.",
+        "itself; stage tune decides nothing of a run, and sees only labels older than it.",
         "Tables quality and notes judge the data with hindsight; no stage reads them but report.",
         "Statistics of the whole window are made again from what was known at each date, in the "
         "run and in its replay alike: a formula that peeks within them would not show.",
