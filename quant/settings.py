@@ -239,7 +239,24 @@ class Boost:
         require("model2.boost.l2", self.l2, 0.0, 1e9, "rows")
 
 
-MODELS = ("ridge", "lightgbm", "xgboost", "momentum", "reversal")
+@dataclass
+class Mlp:
+    """The small neural network."""
+
+    hidden: list[int] = field(default_factory=lambda: [64, 32])  # units a layer
+    epochs: int = 10
+    penalty: float = 1.0  # of squared weights
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        for units in self.hidden:
+            require("model2.mlp.hidden", units, 1, 4096, "units")
+        require("model2.mlp.epochs", self.epochs, 1, 1000, "passes over the rows")
+        require("model2.mlp.penalty", self.penalty, 0, 1e6, "of squared weights")
+        require("model2.mlp.learning_rate", self.learning_rate, 1e-6, 1.0, "a step, unitless")
+
+
+MODELS = ("ridge", "lightgbm", "xgboost", "mlp", "momentum", "reversal")
 
 
 @dataclass
@@ -251,7 +268,7 @@ class Model2:
     draws    : seeds of every random model
     """
 
-    models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm", "xgboost"])
+    models: list[str] = field(default_factory=lambda: ["ridge", "lightgbm", "xgboost", "mlp"])
     horizons: list[int] = field(default_factory=lambda: [5, 10, 21])
     draws: int = 1
     ridge_penalty: float = 0.1  # added to X'X / n, in units of its mean diagonal
@@ -260,6 +277,7 @@ class Model2:
     cpcv: Cpcv = field(default_factory=Cpcv)
     walk_forward: WalkForward = field(default_factory=WalkForward)
     boost: Boost = field(default_factory=Boost)
+    mlp: Mlp = field(default_factory=Mlp)
 
     def __post_init__(self) -> None:
         for name in self.models:
@@ -591,6 +609,7 @@ class Config:
 
     stage: str = "e2e"
     date: str | None = None  # stage=explain: the session that is explained
+    model: str | None = None  # stage=score: the ensemble that is scored again
     seed: int = 42
     sprint: str = "s0"
     region: Region = field(default_factory=Region)
@@ -618,6 +637,11 @@ class Config:
             raise ConfigError(
                 f"stage={self.stage} date={self.date}: a date belongs to stage=explain, and "
                 "stage=explain to a date; give both, for example stage=explain date=2015-07-08."
+            )
+        if (self.stage == "score") != (self.model is not None):
+            raise ConfigError(
+                f"stage={self.stage} model={self.model}: a model belongs to stage=score, and "
+                "stage=score to a model; give both, such as stage=score model=runs:/<run>/model2."
             )
         vendor = {"yfinance": "us", "tushare": "cn"}.get(self.data.provider, self.region.name)
         if vendor != self.region.name:

@@ -32,7 +32,7 @@ def cheap(train: TrainSpec, chosen: Iterable[str], rounds: int) -> TrainSpec | N
     """
     chosen = set(chosen)
     trees = [name for name in TREES if name in chosen][:1]
-    models = (*(["ridge"] if "ridge" in chosen else []), *trees)
+    models = (*(["ridge"] if "ridge" in chosen else []), *trees) or tuple(chosen & {"mlp"})
     if not models:
         return None
     return replace(

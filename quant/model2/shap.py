@@ -1,10 +1,12 @@
 """Shapley values of a fitted model: what each feature adds to each prediction.
 
 Exact, by the libraries' own TreeSHAP (path-dependent: the background is the training rows that
-reached each node), and in closed form for a linear model.
+reached each node), and in closed form for a linear model. A network's are Aumann-Shapley values,
+the continuous form: its gradient, averaged along the straight way from the middle rank to the row.
 
 Source: Lundberg, Erion & Lee (2018), Consistent Individualized Feature Attribution for Tree
-Ensembles; Lundberg & Lee (2017), corollary 1, for the linear form
+Ensembles; Lundberg & Lee (2017), corollary 1, for the linear form;
+Sundararajan, Taly & Yan (2017), Axiomatic Attribution for Deep Networks, for the network
 """
 
 from typing import Any
@@ -15,6 +17,7 @@ from quant.core.errors import DataError
 from quant.core.types import Codes, Matrix, Vector
 from quant.model2.design import Design32
 from quant.model2.learners.lightgbm import LightGBMModel
+from quant.model2.learners.mlp import MLPModel
 from quant.model2.learners.ridge import RidgeModel
 from quant.model2.learners.rule import RuleModel
 from quant.model2.learners.xgboost import XGBoostModel
@@ -38,6 +41,8 @@ def contributions(model: Model, x: Design32) -> tuple[Matrix, float]:
             return lightgbm(model.booster, x, model.threads)
         case XGBoostModel():
             return xgboost(model.booster, x)
+        case MLPModel():
+            return network(model, x)
     raise DataError(
         f"{type(model).__name__} has no Shapley values here; add its form to quant.model2.shap."
     )
@@ -66,6 +71,24 @@ def xgboost(booster: Any, x: Design32) -> tuple[Matrix, float]:
 
     found = booster.predict(DMatrix(x), pred_contribs=True).astype(np.float64)
     return found[:, :-1], float(found[0, -1])
+
+
+def network(model: MLPModel, x: Design32, steps: int = 32) -> tuple[Matrix, float]:
+    """Aumann-Shapley values of a network from the middle rank, 0: (n_rows, n_features), base.
+
+    steps : midpoints of the way at which the gradient is taken; what their sum lacks of the
+            prediction is shared out in proportion, so that rows sum with the base to it
+    """
+    slope = np.zeros(x.shape)
+    for step in range(steps):
+        slope += model.gradient(x * np.float32((step + 0.5) / steps))
+    values = x * slope / steps
+    base = float(model.predict(np.zeros_like(x[:1]))[0])
+    lacking = model.predict(x) - base - values.sum(axis=1)
+    size = np.abs(values)
+    total = size.sum(axis=1, keepdims=True)
+    share = np.divide(size, total, out=np.full(x.shape, 1.0 / x.shape[1]), where=total > 0.0)
+    return values + lacking[:, None] * share, base
 
 
 def scaled(

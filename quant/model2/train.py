@@ -22,7 +22,7 @@ from quant.core.types import Codes, Dates, Frame, Mask, Vector
 from quant.evaluation import splits
 from quant.model2 import scores
 from quant.model2.design import Design, Rows, align, learning, training
-from quant.model2.learners import MOMENTUM, REVERSAL, LightGBM, Ridge, XGBoost
+from quant.model2.learners import MLP, MOMENTUM, REVERSAL, LightGBM, Ridge, XGBoost
 from quant.model2.models import Fitter, Learner, Member, Model
 
 
@@ -42,6 +42,7 @@ class TrainSpec:
     ridge: Ridge = field(default_factory=Ridge)
     lightgbm: LightGBM = field(default_factory=LightGBM)
     xgboost: XGBoost = field(default_factory=XGBoost)
+    mlp: MLP = field(default_factory=MLP)
 
     def __post_init__(self) -> None:
         counts = (self.horizon, self.row_step, self.retrain_every, self.periods_per_year)
@@ -101,6 +102,7 @@ def learners(spec: TrainSpec) -> dict[str, Learner]:
     """The learners of `spec.models`; raises ConfigError for an unknown, double or absent name."""
     known: dict[str, Learner] = {
         "ridge": spec.ridge, "lightgbm": spec.lightgbm, "xgboost": spec.xgboost,
+        "mlp": spec.mlp,
         "momentum": MOMENTUM, "reversal": REVERSAL,
     }  # fmt: skip
     wrong = [name for name in spec.models if name not in known]

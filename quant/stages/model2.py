@@ -12,7 +12,7 @@ from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, candidate, cpcv, criterion, scores, train
 from quant.model2 import models as fitted
-from quant.model2.learners import LightGBM, Ridge, XGBoost
+from quant.model2.learners import MLP, LightGBM, Ridge, XGBoost
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def specs(
         ridge=Ridge(m.ridge_penalty),
         lightgbm=LightGBM(**trees),
         xgboost=XGBoost(**trees),
+        mlp=MLP(tuple(m.mlp.hidden), m.mlp.epochs, m.mlp.penalty, m.mlp.learning_rate),
     )
     cv = cpcv.CpcvSpec(
         groups=m.cpcv.n_groups,

@@ -7,12 +7,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from quant.core.errors import ConfigError, DataError
 from quant.core.seeds import generator
 from quant.model2 import models
-from quant.model2.learners import LightGBM, Ridge, Rule, XGBoost, load
+from quant.model2.learners import MLP, LightGBM, Ridge, Rule, XGBoost, load
 from quant.model2.models import Member
 
 TREES = {"rounds": 10, "leaves": 7, "min_leaf": 20, "threads": 1}
 BOOSTED = [LightGBM(**TREES), XGBoost(**TREES)]
-LEARNERS = [Ridge(), *BOOSTED]
+LEARNERS = [Ridge(), *BOOSTED, MLP(epochs=20, penalty=0.01, learning_rate=0.01, batch=100)]
 EVERY = [*LEARNERS, Rule("b", -1.0)]
 NAMES = tuple("abcde")
 N = 600

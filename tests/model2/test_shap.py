@@ -10,7 +10,7 @@ import pytest
 from quant.core.errors import DataError
 from quant.core.seeds import generator
 from quant.model2 import scores, shap, train
-from quant.model2.learners import LightGBM, XGBoost
+from quant.model2.learners import MLP, LightGBM, XGBoost
 from tests.shared import need
 
 
@@ -122,3 +122,23 @@ def test_every_learner_is_explained(kind):
 def test_an_unknown_kind_of_model_is_refused():
     with pytest.raises(DataError, match="object has no Shapley values"):
         shap.contributions(object(), np.zeros((1, 1), dtype=np.float32))
+
+
+def test_a_network_s_values_add_up_and_are_the_slope_where_it_is_straight():
+    x, y = planted()
+    net = (
+        MLP(epochs=5).bind(x, y[:, None], np.zeros(len(x), dtype=int), ()).fit(0, np.array([0]), 1)
+    )
+    values, base = shap.contributions(net, x)
+    np.testing.assert_allclose(values.sum(axis=1) + base, net.predict(x), atol=1e-6)
+    step = np.zeros_like(x[:1])
+    step[0, 0] = 1e-2
+    slope = (net.predict(x + step) - net.predict(x - step)) / 2e-2
+    near = np.abs(slope - net.gradient(x)[:, 0])
+    assert np.median(near) < 0.01 < 0.1 < np.median(np.abs(slope))  # but for rows at a kink
+    # with one feature there is nobody to share with: it has all that differs from the base
+    alone = np.zeros_like(x)
+    alone[:, 0] = x[:, 0]
+    values, base = shap.contributions(net, alone)
+    np.testing.assert_allclose(values[:, 0], net.predict(alone) - base, atol=1e-6)
+    assert not values[:, 1:].any()
