@@ -69,6 +69,7 @@ def tuned(config: Config, known: Facts, outcome: Outcome) -> str:
             luck=spent["tune.expected_max_sharpe"],
             horizon=config.model2.label.horizon,
             models=tuple(config.model2.models),
+            present=bool(spent["tune.present"]),
             holdout=_looks(config),
         )
     )

@@ -9,7 +9,7 @@ from quant.reporting.holdout import Holdout, blocks
 from quant.reporting.page import Head, layout
 from quant.reporting.sections import searched
 
-SURE = 0.95  # probability
+SURE, EVEN = 0.95, 0.5  # probabilities
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class TuneInputs:
     rows     : TUNING table, at least one complete trial
     override : the best settings as words of a command line; file : the same as YAML, "" = none
     sweep    : the trials are jobs of a sweep, not of a search
+    present  : trial 0 has the settings as they stand
     ideas    : effective number of trials; luck : the Sharpe ratio that the best of them shows
                without worth, a label period
     horizon  : sessions of a label; models : what was fitted
@@ -39,6 +40,7 @@ class TuneInputs:
     models: tuple[str, ...]
     holdout: Holdout = field(default_factory=Holdout)
     sweep: bool = False
+    present: bool = False
 
 
 def render(inputs: TuneInputs) -> str:
@@ -74,12 +76,15 @@ def _answer(inputs: TuneInputs, tried: Frame) -> Answer:
     sure = best["dsr"] >= SURE
     first = tried[(tried["number"] == 0) & (tried["number"] != best["number"])]
     before = [
-        f"The first trial has a Sharpe ratio of {number(r.sharpe)}, the best {number(best.sharpe)}."
+        f"The settings as they stand (trial 0) have a Sharpe ratio of {number(r.sharpe)} and a DSR "
+        f"of {number(r.dsr)}."
         for r in first.itertuples()
+        if inputs.present
     ]
+    doubt = "its spread may be luck" if best["dsr"] >= EVEN else "no trial shows more than luck"
     return Answer(
         f"Trial {count(best['number'])} is best: "
-        + ("its spread is more than luck" if sure else "its spread may be luck"),
+        + ("its spread is more than luck" if sure else doubt),
         (
             f"{inputs.override}.",
             f"Its quantile spread has a Sharpe ratio of {number(best['sharpe'])} over "

@@ -130,12 +130,12 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         trials.record(own.ledger, own_line, criterion.returns(sample.sessions, series))
         tick(min(len(done), search.trials), search.trials)
 
-    found = tuning.search(
-        evaluate, wanted, search, present(wanted, m), c.seed, own.studies, name, heard
-    )
+    first = present(wanted, m)
+    found = tuning.search(evaluate, wanted, search, first, c.seed, own.studies, name, heard)
     made, luck = table(found, search, sample.sessions, s["same_idea"])
     # one that was given up was seen on fewer paths: it may look good by luck
     best = made.loc[made["dsr_score"].where(made["state"] == COMPLETE).idxmax()]
+    c.metrics["tune.present"] = float(first is not None)
     _say(made, best, luck, c, end)
     (c.scratch / BEST).write_text(as_yaml(json.loads(best["parameters"]), name, end))
     return {"tuning": made.drop(columns="dsr_score")}

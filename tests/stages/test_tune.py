@@ -227,7 +227,9 @@ def test_the_page_names_the_best_and_holds_every_trial(found):
     assert f"Trial {int(spent['tune.best.number'])} is best: its spread is more than luck" in page
     assert "model2.boost.min_data=20" in page and "Trials (6)" in page
     assert render(inputs) == page
-    worse = render(replace(inputs, rows=made.assign(dsr=0.4)))
-    assert "its spread may be luck" in worse
+    assert "its spread may be luck" in render(replace(inputs, rows=made.assign(dsr=0.6)))
+    assert "no trial shows more than luck" in render(replace(inputs, rows=made.assign(dsr=0.4)))
+    assert "The settings as they stand (trial 0)" in render(replace(inputs, present=True))
+    assert "as they stand" not in page
     failed = made.iloc[[0]].assign(number=9, state="failed", sharpe=np.nan, dsr=np.nan)
     assert "Trials (6)" in render(replace(inputs, rows=pd.concat([made, failed])))
