@@ -11,7 +11,7 @@ from quant.core.store import digest_json
 from quant.settings import Config
 
 # what names where a run happens, not what it computes
-RUNTIME = ("stage", "date", "paths", "tracking", "audit", "tune", "importance")
+RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance")
 # how a vendor is asked, never what it says
 ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 

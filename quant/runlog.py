@@ -22,7 +22,7 @@ from quant.core.types import Frame
 from quant.evaluation import summary
 from quant.governance import holdout, trials
 from quant.settings import Config
-from quant.stages import ingest
+from quant.stages import ensemble, ingest
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 
@@ -164,6 +164,13 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
         rows = outcome.result.read(TUNING).set_index("number")
         shown = ("rank_ic", "icir", "sharpe", "psr", "dsr", "seconds")
         tracker.series({f"tune.{c}": rows[c].dropna().to_dict() for c in shown})
+    if name == "score":  # also where it was scored before
+        said = outcome.metrics
+        apart = max(v for k, v in said.items() if k.startswith("score.largest_difference"))
+        logs.event(
+            f"score: {said['score.rows']:.0f} rows, {said['score.new_rows']:.0f} of them later "
+            f"than the model's run; the largest difference from the run is {apart:g}"
+        )
     if name == "model2":  # also where it was not trained anew
         rows = outcome.result.read(FOLDS)
         seeds = {
@@ -327,7 +334,7 @@ def finish(
         if outcome.stage.name == "features":
             tracker.artifact(outcome.result.path("dictionary.md"), "features")
         if outcome.stage.name == "model2":
-            tracker.artifact(outcome.result.path("models"), "models")
+            ensemble.log(tracker, config, outcomes)
         if outcome.stage.name == "tune":
             tracker.artifact(outcome.result.path("best.yaml"), "tune")
         if outcome.stage.name == "evaluate":

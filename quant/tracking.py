@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import functools
+import logging
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+TYPES = {"M8": "datetime", "O": "string", "f4": "float", "f8": "double", "i8": "long"}
 PARENT = ".parent_run"  # in the folder of a sweep: id of the run that its jobs are nested under
 
 
@@ -269,6 +271,7 @@ class MlflowTracker:
         made = self.client.create_logged_model(
             self.experiment, name=name, source_run_id=self.run_id, tags={"key": about.key}
         )
+        logging.getLogger("mlflow").setLevel(logging.ERROR)  # it misses pip's version
         Model.log(
             artifact_path=None,
             name=name,
@@ -321,15 +324,15 @@ class MlflowTracker:
 
 
 def _signature(about: About) -> Any:
-    """Columns of the example; MLflow would infer that those without a gap in it are required."""
-    from mlflow.models.signature import ModelSignature, infer_signature
+    """Columns and types, said by hand: MLflow infers from the gaps of a few rows what may lack."""
+    from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    inferred = infer_signature(about.example, about.scored)
-    columns = [
-        ColSpec(c.type, c.name, required=c.name not in about.optional) for c in inferred.inputs
-    ]
-    return ModelSignature(Schema(columns), inferred.outputs)
+    def schema(frame: Frame) -> Any:
+        kinds = {n: TYPES[frame[n].dtype.str[1:3]] for n in frame}
+        return Schema([ColSpec(k, n, required=n not in about.optional) for n, k in kinds.items()])
+
+    return ModelSignature(schema(about.example), schema(about.scored))
 
 
 def _allowed(name: str) -> str:

@@ -61,16 +61,17 @@ def write(
             "members": [{**m, "weight": float(w)} for m, w in zip(members, share, strict=True)],
             "curve": _curve(curves[curves["fold"] == number]),
         })  # fmt: skip
+    tables.ALPHA.write(alpha, folder / ALPHA)
     names = alpha.groupby("date").size()
     record = {
         "format": FORMAT,
         **facts,
         "features": list(features),
         "refits": refits,
+        "alpha": _digest(folder / ALPHA),
         "names": {_day(day): int(count) for day, count in names.items()},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1))
-    tables.ALPHA.write(alpha, folder / ALPHA)
     return folder
 
 
@@ -110,6 +111,13 @@ def _named(one: Mapping[str, Any]) -> Member:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _intact(path: Path, digest: str) -> Path:
+    """`path`, whose content must be that of `digest`; else StoreError."""
+    if not path.is_file() or _digest(path) != digest:
+        raise StoreError(f"{path} is missing or was changed; fetch or log the model again.")
+    return path
 
 
 def _day(value: Any) -> str:
@@ -155,7 +163,7 @@ class Ensemble:
 
     def alpha(self) -> Frame:
         """ALPHA table of the run."""
-        return tables.ALPHA.read(self.folder / ALPHA)
+        return tables.ALPHA.read(_intact(self.folder / ALPHA, self.record["alpha"]))
 
     def predict(self, frame: Frame, params: Mapping[str, Any] | None = None) -> Frame:
         """Score whole sessions; a row's rank is among the names of its session.
@@ -269,10 +277,7 @@ def _refit(folder: Path, text: str) -> Refit:
     told = json.loads(text)
     models = []
     for one in told["members"]:
-        path = folder / MEMBERS / one["file"]
-        if not path.is_file() or _digest(path) != one["sha256"]:
-            raise StoreError(f"{path} is missing or was changed; fetch or log the model again.")
-        models.append(learners.load(path))
+        models.append(learners.load(_intact(folder / MEMBERS / one["file"], one["sha256"])))
     curve = told["curve"] and Curve(
         *(np.array(told["curve"][k], dtype=np.float64) for k in ("score", "realised", "alpha")),
         np.array(told["curve"]["rows"], dtype=np.int64),
@@ -293,6 +298,12 @@ def _alpha(
     group = calibration.groups(session, industry)
     quantile = percentiles(calibration.neutral(score, group), session)
     return calibration.neutral(curve.at(quantile), group)
+
+
+def find(folder: Path) -> Path:
+    """Where the ensemble lies in the folder of a model: the folder itself, or under its data."""
+    found = sorted(folder.glob(f"data/*/{RECORD}"))
+    return found[0].parent if found else folder
 
 
 def load(folder: Path) -> Ensemble:

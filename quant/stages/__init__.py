@@ -25,12 +25,13 @@ CATALOGUE = {
     "report": "one self-contained HTML page",
     "explain": "one session (date=...): what bound, what it cost, what gave way",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
+    "score": "a logged ensemble (model=...) loaded and scored again: the same numbers, or an error",
     "tune": "settings of model2 searched for by Optuna, on labels older than the backtest",
 }
 
 # what operators call a group of stages; the specification's Makefile targets use these
 GROUPS = {
-    "e2e": tuple(name for name in CATALOGUE if name not in ("explain", "audit", "tune")),
+    "e2e": tuple(name for name in CATALOGUE if name not in ("explain", "audit", "score", "tune")),
     "data": ("ingest", "universe", "dataset"),
     "train": ("model2",),
     "opt": ("optimize",),

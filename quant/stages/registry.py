@@ -36,14 +36,22 @@ class Inputs(Mapping[str, Frame]):
     """The tables a stage needs, read when asked for and not kept."""
 
     def __init__(
-        self, readers: Mapping[str, Callable[[], Frame]], folders: Mapping[str, Path] | None = None
+        self,
+        readers: Mapping[str, Callable[[], Frame]],
+        folders: Mapping[str, Path] | None = None,
+        digests: Mapping[str, str] | None = None,
     ):
         self._readers = readers
         self._folders = folders or {}
+        self._digests = digests or {}
 
     def file(self, table: str, name: str) -> Path:
         """Path of the file or folder `name` that was stored with `table`."""
         return self._folders[table] / name
+
+    def digest(self, table: str) -> str:
+        """sha256 of the table as it is stored."""
+        return self._digests[table]
 
     def __getitem__(self, name: str) -> Frame:
         return self._readers[name]()

@@ -114,6 +114,7 @@ def _compute(
         inputs = Inputs(
             {t.name: partial(read, t) for t in stage.needs},
             {t.name: holder[t.name].folder for t in stage.needs},
+            {t.name: holder[t.name].hashes[f"{t.name}.parquet"] for t in stage.needs},
         )
         made = stage.run(stage.settings(config), inputs, context)
         lacking = [t.name for t in stage.makes if t.name not in made]
