@@ -35,8 +35,9 @@ def leaders_gap(values: Vector, amount: Vector, s: Section) -> Vector:
 
     Source: Lo & MacKinlay (1990) and Hou (2007), large firms lead within their industry.
     """
-    large = amount >= peer_mean(amount, s)
-    return peer_mean(np.where(large, values, np.nan), s) - values
+    known = np.isfinite(values) & np.isfinite(amount)
+    large = np.where(known, amount >= peer_mean(amount, s), np.nan)
+    return peer_mean(values * large, s) / peer_mean(large, s) - values
 
 
 _BASES: dict[str, Producer] = {

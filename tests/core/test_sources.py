@@ -67,3 +67,10 @@ def test_code_that_was_compiled_on_the_way_does_not(package):
     cache.mkdir()
     (cache / "b.minimise-57.py311.nbi").write_bytes(b"numba keeps its index here")
     assert fingerprint() == before
+
+
+def test_what_is_left_out_is_not_followed(package):
+    assert sources.closure("quant.a") == {"quant.a", "quant", "quant.room", "quant.room.b"}
+    without = frozenset({"quant.room.b"})
+    assert sources.closure("quant.a", without) == {"quant.a", "quant", "quant.room"}
+    assert sources.fingerprint("quant.a", without) != sources.fingerprint("quant.a")

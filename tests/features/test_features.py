@@ -200,3 +200,68 @@ def test_faults_are_named():
 def test_no_members_give_no_rows():
     ours = compute(market.panel(BARS), MEMBERS.iloc[:0])
     assert list(ours.columns) == ["date", "symbol", *NAMES] and ours.empty
+
+
+def path_of(symbol: str) -> pd.DataFrame:
+    """Bars of one name on the sessions of the fixture, gaps as NaN."""
+    days = pd.DatetimeIndex(market.DAYS[:330])
+    bars = BARS[BARS["symbol"] == symbol].set_index("date").reindex(days)
+    return bars.assign(last=(bars["close"] * bars["factor"]).ffill())
+
+
+def at(name: str, day: int, symbol: str = "S012", table: pd.DataFrame = WHOLE) -> float:
+    row = table[(table["symbol"] == symbol) & (table["date"] == pd.Timestamp(market.DAYS[day]))]
+    return float(row[name].iloc[0])
+
+
+@pytest.mark.parametrize("day", [300, 312, 321])
+def test_new_features_by_hand(day):
+    b = path_of("S012").iloc[: day + 1]
+    if not np.isfinite(b["close"].iloc[-1]):
+        pytest.skip("the name does not trade on this day")
+    ret = (b["close"] * b["factor"]) / b["last"].shift() - 1
+    loss = np.minimum(ret, 0) ** 2
+    assert at("bad_vol_21d", day) == pytest.approx(
+        loss[-21:].mean() / (ret**2)[-21:].mean(), rel=1e-4
+    )
+    assert at("max5_ret_21d", day) == pytest.approx(ret[-21:].nlargest(5).mean(), rel=1e-5)
+    bounded = (b["close"] >= b["limit_up"] * 0.999)[-21:][b["close"][-21:].notna()]
+    assert at("limit_up_21d", day) == pytest.approx(bounded.mean(), abs=1e-6)
+    season = b["last"].iloc[day - 231] / b["last"].iloc[day - 252] - 1
+    assert at("seasonal_12m", day) == pytest.approx(season, rel=1e-4)
+    weekdays = ret.iloc[[day + 1 - 5 * i for i in range(1, 51)]]
+    assert at("same_weekday_252d", day) == pytest.approx(weekdays.mean(), rel=1e-3, abs=1e-7)
+    assert at("nominal_price", day) == pytest.approx(np.log(b["close"].iloc[-1]), rel=1e-6)
+
+
+def test_a_limit_that_was_never_reached_is_a_window_old():
+    bars = BARS.assign(limit_up=BARS["close"] * 1.1, limit_down=BARS["close"] * 0.9)
+    ours = compute(market.panel(bars), MEMBERS)
+    assert set(ours["limit_age_126d"].dropna()) == {126.0}
+    assert set(ours["limit_up_21d"].dropna()) == {0.0}
+
+
+def test_residuals_have_no_market_left_and_momentum_of_them_is_not_the_last_month():
+    """Residual momentum with the window's own intercept would be minus the last month's return."""
+    rows = WHOLE[WHOLE["date"] > pd.Timestamp(market.DAYS[280])]
+    ranks = rows.groupby("date")[["resid_mom_12_1", "resid_ret_21d", "mom_12_1"]].rank()
+    found = ranks.corr()["resid_mom_12_1"]
+    assert abs(found["resid_ret_21d"]) < 0.4 and found["mom_12_1"] > 0.7
+    shocked = BARS.copy()
+    late = shocked["date"] >= pd.Timestamp(market.DAYS[315])
+    prices = [*PRICES, "limit_up", "limit_down"]
+    shocked.loc[late, prices] *= 1.05  # the market's day: every name with a beta of one or so
+    after = compute(market.panel(shocked), MEMBERS)
+    moved = at("ret_5d", 316, table=after) - at("ret_5d", 316)
+    left = at("resid_ret_5d", 316, table=after) - at("resid_ret_5d", 316)
+    assert moved > 0.04 and abs(left) < 0.6 * moved
+
+
+def test_leaders_are_the_more_traded_half_of_the_industry():
+    day = WHOLE[WHOLE["date"] == pd.Timestamp(market.DAYS[320])]
+    rows = day.merge(MEMBERS, on=["date", "symbol"])
+    rows = rows[rows["industry_id"] == rows["industry_id"].mode()[0]]
+    assert 5 <= len(rows) < 10  # the leaders alone are fewer than a mean needs
+    large = rows["adv_21d"] >= rows["adv_21d"].mean()
+    expected = rows.loc[large, "ret_5d"].mean() - rows["ret_5d"]
+    np.testing.assert_allclose(rows["leaders_gap_5d"], expected, atol=1e-6)
