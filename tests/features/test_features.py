@@ -234,6 +234,20 @@ def test_new_features_by_hand(day):
     assert at("nominal_price", day) == pytest.approx(np.log(b["close"].iloc[-1]), rel=1e-6)
 
 
+def test_limits_count_closes_there_and_touches_that_failed():
+    wide = {n: BARS.pivot(index="date", columns="symbol", values=n) for n in BARS.columns[2:]}
+    closed = wide["close"] >= wide["limit_up"] * 0.999
+    failed = (wide["high"] >= wide["limit_up"] * 0.999) & ~closed
+    traded = wide["close"].notna()
+    assert closed.to_numpy().sum() > 20 and failed.to_numpy().sum() > 20
+    for name, hits, window in (("limit_up_21d", closed, 21), ("limit_failed_63d", failed, 63)):
+        share = hits.where(traded).astype(float).rolling(window, min_periods=1).mean()
+        ours = WHOLE.pivot(index="date", columns="symbol", values=name)
+        expected = share.reindex_like(ours).where(ours.notna())
+        pd.testing.assert_frame_equal(ours.astype(float), expected, atol=1e-6)
+        assert ours.notna().to_numpy().sum() > 4000 and (expected > 0).to_numpy().any()
+
+
 def test_a_limit_that_was_never_reached_is_a_window_old():
     bars = BARS.assign(limit_up=BARS["close"] * 1.1, limit_down=BARS["close"] * 0.9)
     ours = compute(market.panel(bars), MEMBERS)
