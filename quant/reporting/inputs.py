@@ -42,6 +42,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "ablation": (
         *("family", "statistic", "n_features", "whole", "without", "difference", "se", "blocks"),
     ),
+    "signal_slices": ("dimension", "slice", "rank_ic", "ic", "t", "spread_bp", "n_days"),
+    "calibration_check": ("decile", "alpha", "realised", "se"),
     "calibration": ("fold", "bin", "score", "realised", "alpha", "rows"),
     "membership": ("date", "symbol", "group_id"),
     "benchmark": ("date", "name", "close", "total_return"),
@@ -150,6 +152,8 @@ class ReportInputs:
     importance: Frame = field(default_factory=pd.DataFrame)
     shap: Frame = field(default_factory=pd.DataFrame)
     ablation: Frame = field(default_factory=pd.DataFrame)
+    signal_slices: Frame = field(default_factory=pd.DataFrame)
+    calibration_check: Frame = field(default_factory=pd.DataFrame)
     membership: Frame = field(default_factory=pd.DataFrame)
     benchmark: Frame = field(default_factory=pd.DataFrame)
     trials: Frame = field(default_factory=pd.DataFrame)

@@ -77,6 +77,8 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **_universe(dates, symbols, rng),
         **trusted(dates.size - 1),
         **risked(dates, rng),
+        **leaned_on(dates, symbols),
+        **sliced(),
     )
     return replace(inputs, **changes)
 
@@ -149,6 +151,52 @@ def risked(dates, rng) -> dict:
     scores.loc[riskless, ["predicted", "qlike", "bias"]] = [0.0, np.inf, np.inf]
     scores.loc[riskless, "verdict"] = "BETTER"
     return {"risk_forecasts": forecasts, "risk_outcomes": outcomes, "risk_scores": scores}
+
+
+def leaned_on(dates, symbols, refits: int = 6) -> dict:
+    """Shapley values of 24 features in 4 families at some refits, and the families left out."""
+    rng = generator(42, "report sample", "importance")
+    names, starts = [f"feature_{k:02d}" for k in range(24)], dates[:: dates.size // refits][:refits]
+    weight = np.sort(rng.lognormal(0, 1, 24))[::-1]
+    wide, single = [], []
+    for fold, day in enumerate(starts):
+        mean = weight * rng.lognormal(0, 0.2, 24) / 50
+        wide.append(pd.DataFrame({
+            "date": day, "fold": fold, "feature": names,
+            "family": [("momentum", "value", "volume", "risk")[k % 4] for k in range(24)],
+            "mean_abs_shap": mean, "share": mean / mean.sum(),
+        }))  # fmt: skip
+        for k, name in enumerate(names[:20]):
+            rank = rng.uniform(-0.5, 0.5, symbols.size)
+            single.append(pd.DataFrame({
+                "date": day, "fold": fold, "session": day, "symbol": symbols, "feature": name,
+                "rank": rank, "shap": weight[k] * (rank + rng.normal(0, 0.1, rank.size)) / 20,
+            }))  # fmt: skip
+    rows = [(family, statistic, 6, 0.05, 0.05 - change, change, abs(change) / 3 + 0.001, 6)
+            for family, change in (("momentum", 0.02), ("risk", -0.003), ("value", 0.0),
+                                   ("volume", 0.004))
+            for statistic in ("rank_ic", "icir", "spread_bp")]  # fmt: skip
+    columns = ["family", "statistic", "n_features", "whole", "without", "difference", "se",
+               "blocks"]  # fmt: skip
+    return {
+        "importance": pd.concat(wide, ignore_index=True),
+        "shap": pd.concat(single, ignore_index=True),
+        "ablation": pd.DataFrame(rows, columns=columns),
+    }
+
+
+def sliced() -> dict:
+    """The signal by year and by size, and alphas that promise twice what comes."""
+    columns = ["dimension", "slice", "rank_ic", "ic", "t", "spread_bp", "n_days"]
+    rows = [("year", str(2012 + k), 0.03 - 0.01 * k, 0.02, 3.0 - k, 40.0, 252) for k in range(5)]
+    rows += [("size", name, 0.02, 0.02, np.nan, 30.0, 1000) for name in ("small", "large")]
+    alpha = np.linspace(-0.01, 0.01, 10)
+    return {
+        "signal_slices": pd.DataFrame(rows, columns=columns),
+        "calibration_check": pd.DataFrame(
+            {"decile": np.arange(1, 11), "alpha": alpha, "realised": alpha / 2, "se": 0.001}
+        ),
+    }
 
 
 def holdout(reads: int = 3, **changes) -> Holdout:

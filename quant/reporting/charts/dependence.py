@@ -65,7 +65,7 @@ def draw(chart: Dependence, sheet: Sheet) -> Markup:
     marks.append(text(middle, frame.bottom + 32, "rank within the day", "ax", "middle"))
     x, y = np.round(across.at(chart.rank)), np.round(up.at(chart.effect))
     dots = "".join(f"M{short(a)} {short(b)}h0" for a, b in zip(x, y, strict=True))
-    marks.append(tag("path", d=dots, class_="dots b0"))
+    marks.append(tag("path", d=dots, class_="dots"))
     at, level = means(chart.rank, chart.effect)
     marks.append(tag("path", d=trace(across.at(at), up.at(level)), class_="s1"))
     said = f"{chart.rank.size} rows; mean effect from {chart.form(level[0])} at the lowest ranks "

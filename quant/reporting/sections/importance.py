@@ -5,10 +5,11 @@ import pandas as pd
 from scipy.stats import t as student
 
 from quant.core.types import Frame
+from quant.model2.ablation import STATISTICS
 from quant.model2.importance import stability
 from quant.reporting.blocks import Block, Drawer, Drawers, Section, Tabular, Text, cells, empty
 from quant.reporting.figures import Dependence, Forest, Heat, figure, heat_height
-from quant.reporting.formats import CORRELATION, DASH, PERCENT, RATIO, day, number, percent
+from quant.reporting.formats import CORRELATION, DASH, PERCENT, RATIO, count, day, number, percent
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import stamp
 
@@ -94,7 +95,7 @@ def _dependence(inputs: ReportInputs, feature: str, place: int) -> Block:
     frame = inputs.shap
     if len(frame):
         frame = frame[(frame["fold"] == frame["fold"].max())]
-        frame = frame[frame["feature"] == feature]
+        frame = frame[frame["feature"] == feature].sort_values(["session", "symbol"])
     if not len(frame):
         return empty(f"No rows of {feature} were kept")
     kept = np.unique(np.linspace(0, len(frame) - 1, min(DOTS, len(frame))).astype(int))
@@ -136,14 +137,20 @@ def ablation(inputs: ReportInputs) -> list[Block]:
     if not len(frame):
         return [empty("No family of features was left out in turn")]
     wide = frame.pivot(index="family", columns="statistic")
-    wide = wide.sort_values(("difference", "rank_ic"), ascending=False)
+    # a statistic that is not there is not said
+    every = pd.MultiIndex.from_product([wide.columns.levels[0], STATISTICS])
+    wide = wide.reindex(columns=every).sort_index()
+    wide = wide.sort_values(("difference", "rank_ic"), ascending=False, kind="stable")
     change, se = wide["difference", "rank_ic"], wide["se", "rank_ic"]
     blocks = int(frame["blocks"].max())
     half = student.ppf(0.975, np.maximum(wide["blocks", "rank_ic"] - 1, 1)) * se
     low, high = (change - half).to_numpy(float), (change + half).to_numpy(float)
     chart = Forest(
         "What each family adds to the rank IC",
-        [f"{n} ({c})" for n, c in zip(wide.index, wide["n_features", "rank_ic"], strict=True)],
+        [
+            f"{n} ({count(c)})"
+            for n, c in zip(wide.index, wide["n_features", "rank_ic"], strict=True)
+        ],
         change.to_numpy(float),
         low,
         high,
@@ -170,7 +177,7 @@ def _ablated(wide: Frame, blocks: int) -> Block:
 
     rows = []
     for name in wide.index:
-        row = [name, str(int(wide.loc[name, ("n_features", "rank_ic")]))]
+        row = [name, count(wide.loc[name, ("n_features", "rank_ic")])]
         row += [number(wide.loc[name, ("without", "rank_ic")], 3)]
         for statistic, digits in (("rank_ic", 3), ("icir", 2), ("spread_bp", 0)):
             row += said(name, statistic, digits)

@@ -19,6 +19,7 @@ from quant.reporting.formats import (
 )
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import Metrics, stamp
+from quant.reporting.sections import slices
 
 
 def build(inputs: ReportInputs) -> Section:
@@ -36,7 +37,8 @@ def build(inputs: ReportInputs) -> Section:
             f"{day(a['date'].min())} to {day(a['date'].max())}."
         )
     blocks: list[Block] = [Text(lead), *_ic(inputs), _table(inputs)]
-    blocks.append(Grid((_quantiles(inputs), _decay(inputs), _calibration(inputs))))
+    grid = (_quantiles(inputs), _decay(inputs), _calibration(inputs), *slices.check(inputs))
+    blocks += [Grid(grid), *slices.blocks(inputs)]
     return Section("signal", "Alphas", tuple(blocks))
 
 
