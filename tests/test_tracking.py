@@ -1,15 +1,20 @@
 """One run a job, sweeps under one parent, killed runs closed, secrets out."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
 from quant.config_paths import PROJECT
-from quant.core.errors import QuantError
+from quant.core.errors import QuantError, StoreError
 from quant.settings import Tracking
-from quant.tracking import NullTracker, open_tracker
+from quant.tracking import About, NullTracker, fetch, open_tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -132,3 +137,54 @@ def test_the_link_of_make_ui_opens_on_the_runs_of_the_first_experiment(tmp_path)
     run.end("FINISHED")
     place = f"/#/experiments/{run.experiment}/runs?workflowType=machine_learning"
     assert place in (PROJECT / "Makefile").read_text()
+
+
+@pytest.fixture
+def about():
+    rows = pd.DataFrame(
+        {"date": pd.to_datetime(["2020-01-02"] * 2), "symbol": ["A", "B"],
+         "x": np.array([1.0, np.nan], dtype=np.float32), "industry_id": ["I", "J"]}
+    )  # fmt: skip
+    scored = rows[["date", "symbol"]].assign(score=[0.5, -0.5], fold=[3, 3])
+    return About(
+        example=rows, scored=scored, optional=("industry_id",), key="k1", dataset="us-sim",
+        digest="d" * 36, source="/data", requirements=("numpy",), facts={"region": "us"},
+    )  # fmt: skip
+
+
+def test_a_model_is_logged_with_signature_example_and_digest(settings, tmp_path, about):
+    folder = tmp_path / "ensemble"
+    folder.mkdir()
+    (folder / "ensemble.json").write_text("{}")
+    run = start(settings)
+    run.model(folder, "model2", "quant.model2.saved", about)
+    place = fetch(f"runs:/{run.run_id}/model2", settings.uri)
+    assert (place / "data" / "ensemble" / "ensemble.json").read_text() == "{}"
+    card = yaml.safe_load((place / "MLmodel").read_text())
+    assert card["flavors"]["python_function"]["loader_module"] == "quant.model2.saved"
+    columns = {c["name"]: (c["type"], c["required"])
+               for c in json.loads(card["signature"]["inputs"])}  # fmt: skip
+    assert columns == {
+        "date": ("datetime", True), "symbol": ("string", True), "x": ("float", True),
+        "industry_id": ("string", False),
+    }  # fmt: skip
+    assert (place / "input_example.json").is_file()
+    assert f"numpy=={np.__version__}" in (place / "requirements.txt").read_text()
+    found = run.client.get_run(run.run_id)
+    assert [d.dataset.digest for d in found.inputs.dataset_inputs] == ["d" * 36]
+    assert found.info.status == "RUNNING"  # logging a model neither opens nor closes a run
+    assert not any(p.suffix in (".pkl", ".pickle") for p in place.rglob("*"))
+
+    again = start(settings)  # the same model is not stored twice, another is
+    again.model(folder, "model2", "quant.model2.saved", about)
+    assert fetch(f"runs:/{again.run_id}/model2", settings.uri) == place
+    again.model(folder, "model2", "quant.model2.saved", replace(about, key="k2"))
+    assert fetch(f"runs:/{again.run_id}/model2", settings.uri) != place
+    with pytest.raises(StoreError, match="logged no model 'other'"):
+        fetch(f"runs:/{run.run_id}/other", settings.uri)
+    run.client.create_registered_model("us")
+    run.client.create_model_version("us", f"runs:/{run.run_id}/model2", run.run_id)
+    named = fetch("models:/us/1", settings.uri)
+    assert (named / "data" / "ensemble" / "ensemble.json").read_text() == "{}"
+    for one in (run, again):
+        one.end("FINISHED")

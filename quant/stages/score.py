@@ -56,9 +56,11 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     features = f["features"]
     longer = bool(features["date"].max() > pd.Timestamp(one.last))
     require_data(one, {t.name: f.digest(t.name) for t in ensemble.DATA}, longer)
+    then = one.alpha()
+    require_rows(then, features, longer)
     scored = predicted(one, tracking.predictor(c.private) or one, features, f["membership"])
     new = scored["date"] > pd.Timestamp(one.last)
-    apart = difference(one, scored[~new], whole=not longer)
+    apart = difference(then, scored)
     require_same(apart, one.record["made"] == ensemble.here())
     c.metrics["score.rows"] = float(len(scored))
     c.metrics["score.new_rows"] = float(new.sum())
@@ -99,25 +101,34 @@ def require_data(one: saved.Ensemble, data: Mapping[str, str], longer: bool) -> 
         )
 
 
-def difference(one: saved.Ensemble, scored: Frame, whole: bool) -> dict[str, float]:
-    """Largest distance from the run's ALPHA table, of every column.
+def require_rows(then: Frame, features: Frame, longer: bool) -> None:
+    """Raise DataError where the sessions of the run do not have the rows that they had then.
 
-    scored : sessions of the run; whole : they must be all of it, else from their first on
-    Raises : DataError where rows or gaps are not the same
+    then : ALPHA table of the run; longer : the data may begin later than it, too
     """
-    then = one.alpha()
-    if not whole:
-        then = then[then["date"] >= (scored["date"].min() if len(scored) else pd.Timestamp.max)]
-    both = then.merge(
-        scored, on=list(saved.KEY), how="outer", suffixes=("", "_now"), indicator=True
-    )
-    lone = both["_merge"] != "both"
-    if lone.any():
-        row = both[lone].iloc[0]
+    day, keys = features["date"], list(saved.KEY)
+    first, last = then["date"].min(), then["date"].max()
+    now = features.loc[(day >= first) & (day <= last), keys]
+    if longer:
+        then = then[then["date"] >= day.min()]
+    both = then[keys].merge(now, how="outer", indicator=True)
+    lone = both[both["_merge"] != "both"]
+    if len(lone):
+        row = lone.sort_values(keys).iloc[0]
+        where = "the run" if row["_merge"] == "left_only" else "these data"
         raise DataError(
-            f"{int(lone.sum())} rows stand in one of the run and these data only, the first is "
-            f"{row['symbol']} on {row['date']:%Y-%m-%d}: the past of these data is another."
+            f"the past is another: {len(lone)} rows stand in one of the run and these data only; "
+            f"{row['symbol']} on {row['date']:%Y-%m-%d} in {where}. Score it with the data of its "
+            "run, or longer ones that agree with them."
         )
+
+
+def difference(then: Frame, scored: Frame) -> dict[str, float]:
+    """Largest distance of every column on the sessions of the run; infinite where only one is NaN.
+
+    then : ALPHA table of the run; scored : SCORED table
+    """
+    both = then.merge(scored, on=list(saved.KEY), suffixes=("", "_now"))
     apart = {}
     for name in (n for n in VALUES if n in then):
         old, now = both[name].to_numpy(), both[f"{name}_now"].to_numpy()
