@@ -4,11 +4,13 @@ Every number is checked where it is born, with its unit, so that `0.2` and `20` 
 for each other further down.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 from quant.core.errors import ConfigError
+from quant.model2.space import dials
 
 REGIONS = ("us", "cn")
 # calendar, time zone and currency of each
@@ -292,6 +294,26 @@ class Model2:
             )
         require("model2.draws", self.draws, 1, 100, "seeds of a random model")
         require("model2.threads", self.threads, 1, 256, "threads")
+
+    def searchable(self) -> dict[str, Any]:
+        """Settings of the learners, nested: all that stage=tune may move.
+
+        What decides the sample or the label decides what trials are compared by, and stays.
+        """
+        trees = {k: v for k, v in asdict(self.boost).items() if k != "cpcv_rounds"}
+        return {"ridge_penalty": self.ridge_penalty, "boost": trees, "mlp": asdict(self.mlp)}
+
+    def having(self, parameters: Mapping[str, Any]) -> "Model2":
+        """These settings with others in them, dotted name -> value, checked like a user's."""
+
+        def put(group: Any, path: list[str], value: Any) -> Any:
+            key, *rest = path
+            return replace(group, **{key: put(getattr(group, key), rest, value) if rest else value})
+
+        made = self
+        for name, value in parameters.items():
+            made = put(made, name.split("."), value)
+        return made
 
 
 @dataclass
@@ -649,6 +671,10 @@ class Config:
                 f"data={self.data.provider} serves region={vendor}, not {self.region.name}; "
                 f"run with region={vendor} or choose another data source."
             )
+        if self.stage == "tune":  # said now, not after the data were read
+            for dial in dials(self.tune.space, self.model2.searchable()):
+                for value in dial.ends:
+                    self.model2.having({dial.name: value})
         self.evaluation.holdout.check_window(start=self.backtest.start, end=self.backtest.end)
         for name, what in LATER.items():
             group, key = name.split(".")

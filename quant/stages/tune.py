@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from quant.settings import Config, Model2
 
 BEST = "best.yaml"
-# first part of a setting's name -> the models that know it. Nothing else is searched: what decides
-# the sample or the label decides what trials are compared by
-OWNERS = {"ridge_penalty": {"ridge"}, "boost": {"lightgbm", "xgboost"}}
+# first part of a setting's name -> the models that know it
+OWNERS = {"ridge_penalty": {"ridge"}, "boost": {"lightgbm", "xgboost"}, "mlp": {"mlp"}}
 
 
 @dataclass(frozen=True)
@@ -64,39 +63,13 @@ def desk(config: "Config") -> Desk:
 
 
 def dials(tree: Mapping[str, Any], m: "Model2") -> tuple[space.Dial, ...]:
-    """The dials that concern the models of `m`.
-
-    Raises ConfigError where the space is none, see space.dials, or has a value that `m` refuses
-    """
-    found = space.dials(tree, owned(m))
-    for dial in found:
-        for value in dial.ends:
-            _with(m, dial.name.split("."), value)
-    models = set(m.models)
+    """The dials of the space that concern the models of `m`. Raises ConfigError for none."""
+    found, models = space.dials(tree, m.searchable()), set(m.models)
     used = [d for d in found if models & OWNERS[d.name.split(".")[0]]]
     idle = sorted({d.name for d in found} - {d.name for d in used})
     if idle:
         logs.event(f"tune: {', '.join(idle)} left out: no model of {sorted(models)} knows them")
     return space.some(used)
-
-
-def owned(m: "Model2") -> dict[str, Any]:
-    """Settings that the learners know, nested."""
-    tree = {"ridge_penalty": m.ridge_penalty, "boost": plain(m.boost)}
-    del tree["boost"]["cpcv_rounds"]  # a trial is fitted with all its rounds
-    return tree
-
-
-def tuned(m: "Model2", parameters: tuning.Parameters) -> "Model2":
-    """The settings with `parameters` (dotted names) in them, checked like a user's."""
-    for name, value in parameters.items():
-        m = _with(m, name.split("."), value)
-    return replace(m, draws=1)
-
-
-def _with(group: Any, path: list[str], value: Any) -> Any:
-    key, *rest = path
-    return replace(group, **{key: _with(getattr(group, key), rest, value) if rest else value})
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
@@ -118,7 +91,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     tick = c.tick("tune")
 
     def evaluate(parameters: tuning.Parameters) -> Iterator[criterion.Tested]:
-        spec, cv, _ = model2.specs({**s, "model2": tuned(m, parameters)})
+        spec, cv, _ = model2.specs({**s, "model2": replace(m.having(parameters), draws=1)})
         return candidate.splits_of(sample, spec, cv, c.seed)
 
     done: list[Tried] = []
@@ -143,7 +116,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
 
 def present(wanted: Sequence[space.Dial], m: "Model2") -> tuning.Parameters | None:
     """The settings as they stand, where the search could draw them."""
-    flat = space.flat(owned(m))
+    flat = space.flat(m.searchable())
     outside = [d.name for d in wanted if not d.holds(flat[d.name])]
     if outside:
         logs.event(

@@ -179,14 +179,18 @@ def test_a_sample_too_short_for_the_first_prediction_is_refused(tmp_path):
         ({"boost": {"leaves": {"low": 15, "high": 3}}}, "low=15 is not below high=3"),
         ({"boost": {"leafs": {"low": 3, "high": 15}}}, "boost.leafs is no setting"),
         ({"boost": {"learning_rate": {"low": 0.1, "high": 3.0}}}, "learning_rate=3 is outside"),
-        ({"ridge_penalty": {"low": 0.1, "high": 1.0}}, "nothing to search for these models"),
         ({"label": {"horizon": {"low": 5, "high": 21}}}, "label.horizon is no setting"),
         ({"boost": {"cpcv_rounds": {"low": 5, "high": 21}}}, "cpcv_rounds is no setting"),
     ],
 )
-def test_a_bad_space_is_refused_before_anything_runs(tmp_path, space, message):
+def test_a_bad_space_is_refused_before_anything_is_read(space, message):
     with pytest.raises(ConfigError, match=message):
-        run(tmp_path, asked=config(space))
+        config(space)
+
+
+def test_a_space_of_absent_models_is_refused_before_anything_is_tried(tmp_path):
+    with pytest.raises(ConfigError, match="nothing to search for these models"):
+        run(tmp_path, asked=config({"ridge_penalty": {"low": 0.1, "high": 1.0}}))
     assert not (tmp_path / "tune.db").exists()
 
 
