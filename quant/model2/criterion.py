@@ -89,7 +89,8 @@ class Passes:
 class Worth:
     """What the passes of a candidate say.
 
-    rank_ic, icir : mean over passes of the mean daily rank IC and its ratio to its deviation
+    rank_ic, icir : mean over the passes that have any of the mean daily rank IC and of its ratio to
+                    its deviation
     shape         : Sharpe ratio of the spread a label period, T periods, skewness, kurtosis
     series        : (n_days,) spread, mean over passes, decimal over the horizon
     """
@@ -111,8 +112,8 @@ def worth(passes: Passes, stride: int) -> Worth:
     stride : sampled days in a label period; labels so far apart do not overlap
     """
     ic, spread = passes.whole()
-    means = [(one[np.isfinite(one)].mean(), _ratio(one)) if np.isfinite(one).any()
-             else (np.nan, np.nan) for one in ic]  # fmt: skip
+    known = [one[np.isfinite(one)] for one in ic if np.isfinite(one).any()]
+    means = [(one.mean(), _ratio(one)) for one in known] or [(np.nan, np.nan)]
     rank_ic, icir = np.mean(means, axis=0)
     return Worth(float(rank_ic), float(icir), shape(spread, stride), spread.mean(axis=0))
 
