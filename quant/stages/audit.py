@@ -171,7 +171,7 @@ def _replayed(
             mine = audit.known(f[table.name], table, cut)
             theirs = audit.known(results[table.name].read(table), table, cut)
             replay.add(stage, table.name, audit.compare(mine, theirs, table.key))
-        for name in stage.files:
+        for name in sorted(audit_files.COMPARE.keys() & set(stage.files)):
             folders = (f.file(stage.makes[0].name, name), results[stage.makes[0].name].path(name))
             known = (audit.known(f["folds"], tables.FOLDS, cut), f["sessions"], cut)
             replay.add(stage, f"{name} (files)", audit_files.COMPARE[name](*folders, *known))

@@ -109,4 +109,5 @@ def _qlib(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.dateti
     return audit.Compared(rows, values, first)
 
 
+# a dictionary for people describes the whole sample, and is read by no stage
 COMPARE: dict[str, Callable[..., audit.Compared]] = {"models": _models, "qlib": _qlib}
