@@ -270,9 +270,15 @@ LABELS = table(
     key=(*DAY, "horizon"),
     known="end",
 )
-# score: unitless; alpha: expected residual return over the horizon, decimal; fold: which refit
+# score: unitless; uncertainty: standard deviation over the ensemble of its standardised scores,
+# 0 with one member; alpha: expected residual return over the horizon, decimal; fold: which refit
 ALPHA = table(
-    "alpha", dates("date"), strings("symbol"), doubles("score", "alpha"), integers("fold"), key=DAY
+    "alpha",
+    dates("date"),
+    strings("symbol"),
+    doubles("score", "uncertainty", "alpha"),
+    integers("fold"),
+    key=DAY,
 )
 # a logged ensemble scored again: the columns of ALPHA; stage score, no part of a run
 SCORED = table(
@@ -454,6 +460,30 @@ QUANTILES = table(
     "quantiles", integers("bucket"), doubles("mean_bp", "se_bp"), key=("bucket",), known=SUMMARY
 )
 DECAY = table("decay", integers("lag"), doubles("rank_ic"), key=("lag",), known=SUMMARY)
+# the signal by year, horizon (of the label, sessions), industry (group_id), size (terciles of the
+# universe's trailing daily amount), uncertainty (terciles of the day) and state of the market
+# (volatility, trend), each as known at the score's date. ic, rank_ic: mean over the days of the
+# correlation within the slice; t: of rank_ic, Newey-West for the overlap of labels; spread_bp: top
+# less bottom quintile over the horizon; n_days: days with 10 names or more in the slice
+SIGNAL_SLICES = table(
+    "signal_slices",
+    strings("dimension", "slice"),
+    doubles("rank_ic", "ic", "t", "spread_bp"),
+    integers("n_days"),
+    key=("dimension", "slice"),
+    known=SUMMARY,
+)
+# what alphas promised and what came, by decile of alpha within the day (1 = lowest): means over
+# days that have alphas, decimal over the horizon; se: of realised less alpha, Newey-West for the
+# overlap; n: name-days
+CALIBRATION_CHECK = table(
+    "calibration_check",
+    integers("decile"),
+    doubles("alpha", "realised", "se"),
+    integers("n"),
+    key=("decile",),
+    known=SUMMARY,
+)
 # what the ledger of trials held when the run was evaluated, the run itself included (own);
 # cluster: trials of one number are one idea; sharpe_period: a session
 TRIALS = table(

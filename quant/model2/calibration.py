@@ -67,7 +67,7 @@ def calibrate(
 ) -> Calibrated:
     """Turn walk-forward scores into expected residual returns (decimal over the horizon).
 
-    scores     : date, symbol, score, fold as `train.walk_forward` returns them
+    scores     : date, symbol, score, uncertainty, fold as `train.walk_forward` returns them
     labels     : LABELS table; membership : MEMBERSHIP table to neutralise within industries
     Raises     : DataError where no session has enough names for the bins, where history is too
                  short for any alpha, or where a scored row has no industry
@@ -100,6 +100,7 @@ def calibrate(
             "date": scores["date"].to_numpy(),
             "symbol": scores["symbol"].to_numpy(),
             "score": scores["score"].to_numpy(),
+            "uncertainty": scores["uncertainty"].to_numpy(),
             "alpha": neutral(alpha, group),
             "fold": fold,
         }

@@ -11,7 +11,7 @@ import pandas as pd
 from quant.core import horizons, logs, tables
 from quant.core.seeds import generator
 from quant.core.types import Frame, Vector
-from quant.evaluation import clusters, compare, overfit, signal, summary
+from quant.evaluation import clusters, compare, overfit, reliability, signal, slices, summary
 from quant.evaluation.clusters import Trial
 from quant.governance import trials
 from quant.stages.registry import Context, Inputs, Stage
@@ -80,7 +80,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     rows = traded(f["alpha"], horizons.at(f["labels"], horizon), mine)
     ic = signal.ic(rows["date"].to_numpy(), rows["score"].to_numpy(), rows["raw"].to_numpy())
     ic["end"] = rows.groupby("date")["end"].max().to_numpy()
-    found["alpha"] = summary.signal_numbers(ic, horizon)
+    found["alpha"] = summary.signal_numbers(ic, horizon) | reliability.slope(rows, horizon)
+    found["alpha"] |= reliability.turnover(rows)
     lags = summary.decay(rows[["date", "symbol", "score"]], rows[["date", "symbol", "raw"]], LAGS)
     metrics = summary.table(found)
     c.metrics.update({f"{r.book}.{r.metric}": r.value for r in metrics.itertuples()})
@@ -89,9 +90,41 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         "ic": ic,
         "quantiles": summary.quantiles(rows, e.quantiles, horizon),
         "decay": lags,
+        "signal_slices": sliced(rows, f, horizon),
+        "calibration_check": reliability.deciles(rows, horizon),
         "trials": ledgered(tried, ideas),
         "comparisons": comparisons(mine, daily, f["benchmark"], s, c.seed),
     }
+
+
+def sliced(rows: Frame, f: Inputs, horizon: int) -> Frame:
+    """SIGNAL_SLICES of the sessions of the backtest; rows : as `traded` returns them."""
+    daily = slices.days(rows)
+    years = pd.Series(daily["date"].dt.year.to_numpy(), index=daily["date"])
+    group = rows.merge(f["membership"], on=["date", "symbol"], how="left")["group_id"]
+    date = rows["date"].to_numpy()
+    size = slices.terciles(date, slices.sizes(rows, f["members"]))
+    doubt = slices.terciles(date, rows["uncertainty"].to_numpy())
+    scores = rows[["date", "symbol", "score"]]
+    made = [
+        slices.by_day("year", daily, years, horizon),
+        slices.by_horizon(scores, f["labels"]),
+        slices.by_name("industry", rows, group, horizon),
+        slices.by_name("size", rows, size, horizon),
+        slices.by_name("uncertainty", rows, doubt, horizon),
+    ]
+    made += [
+        slices.by_day(name, daily, state, horizon)
+        for name, state in slices.market(market(f["benchmark"])).items()
+    ]
+    return pd.concat([part for part in made if len(part)], ignore_index=True)
+
+
+def market(levels: Frame) -> pd.Series:
+    """(n_dates,) level of the reference index with the longest history, by date."""
+    name = levels.groupby("name").size().sort_index(ascending=False).idxmax()
+    mine = levels[levels["name"] == name].sort_values("date")
+    return mine.set_index("date")["close"]
 
 
 def luck(daily: Frame, tried: list[Trial], ideas: clusters.Ideas) -> dict[str, float]:
@@ -165,10 +198,13 @@ def total_returns(levels: Frame, nav: Frame) -> dict[str, Vector]:
 
 
 def traded(alpha: Frame, labels: Frame, nav: Frame) -> Frame:
-    """Scores with what followed, on the sessions of the backtest: date, symbol, score, raw, end."""
+    """Scores with what followed, on the sessions of the backtest.
+
+    Returns : date, symbol, score, uncertainty, alpha, raw, end
+    """
     first, last = nav["date"].iloc[0], nav["date"].iloc[-1]
     inside = alpha["date"].between(first, last) & alpha["alpha"].notna()
-    scored = alpha.loc[inside, ["date", "symbol", "score"]]
+    scored = alpha.loc[inside, ["date", "symbol", "score", "uncertainty", "alpha"]]
     return scored.merge(labels[["date", "symbol", "raw", "end"]], on=["date", "symbol"])
 
 
@@ -186,12 +222,21 @@ def indices(levels: Frame, nav: Frame, periods: float) -> dict[str, dict[str, fl
 
 STAGE = Stage(
     "evaluate",
-    needs=(tables.NAV, tables.ALPHA, tables.LABELS, tables.BENCHMARK),
+    needs=(
+        tables.NAV,
+        tables.ALPHA,
+        tables.LABELS,
+        tables.BENCHMARK,
+        tables.MEMBERSHIP,
+        tables.MEMBERS,
+    ),
     makes=(
         tables.METRICS,
         tables.IC,
         tables.QUANTILES,
         tables.DECAY,
+        tables.SIGNAL_SLICES,
+        tables.CALIBRATION_CHECK,
         tables.TRIALS,
         tables.COMPARISONS,
     ),

@@ -14,6 +14,7 @@ def alpha(order: list[int]) -> pd.DataFrame:
             "date": pd.to_datetime(["2020-01-02", "2020-01-02", "2020-01-03"]),
             "symbol": ["A", "B", "A"],
             "score": [1.0, 2.0, np.nan],
+            "uncertainty": [0.0, 0.5, 0.5],
             "alpha": [0.1, 0.2, 0.3],
             "fold": [0, 0, 1],
         }

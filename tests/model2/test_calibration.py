@@ -20,7 +20,7 @@ def _scored(data, noise=0.0):
     rows = data.features.iloc[100 * data.features["symbol"].nunique() :].reset_index(drop=True)
     day = np.searchsorted(data.sessions, rows["date"].to_numpy().astype("datetime64[D]"))
     score = rows["f0"].astype(float)
-    return rows[["date", "symbol"]].assign(score=score, fold=(day - 100) // 60)
+    return rows[["date", "symbol"]].assign(score=score, uncertainty=0.0, fold=(day - 100) // 60)
 
 
 def _calibrated(data, spec=SPEC, neutral=True):

@@ -38,7 +38,10 @@ def frames(own: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
     own = 0.3 * drawn("own") if own is None else own
     grid = pd.MultiIndex.from_product([DAYS, NAMES], names=["date", "symbol"]).to_frame(index=False)
     score = drawn("score", shape=len(grid))
-    alpha = grid.assign(score=score, alpha=score, fold=0)
+    alpha = grid.assign(score=score, uncertainty=0.0, alpha=score, fold=0)
+    membership = grid.assign(industry_id="i", group_id="g")
+    members = pd.DataFrame({"asof": DAYS[0], "effective": DAYS[1], "symbol": NAMES, "rank": 1})
+    members = members.assign(adv=np.arange(12.0), price=1.0)
     labels = grid.assign(horizon=21, raw=drawn("raw", shape=len(grid)), label=0.0, end=grid["date"])
     level = np.cumprod(np.r_[1.0, 1.0 + MARKET])
     whole = pd.DataFrame({"date": DAYS, "name": "WHOLE", "close": level, "total_return": True})
@@ -47,6 +50,7 @@ def frames(own: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
     return {
         "nav": pd.concat([nav("benchmark", MARKET), nav("portfolio", 0.8 * MARKET + own)]),
         "alpha": alpha, "labels": labels, "benchmark": pd.concat([whole, holes, price]),
+        "membership": membership, "members": members,
     }  # fmt: skip
 
 
