@@ -371,7 +371,8 @@ def fetch(uri: str, tracking: str) -> Path:
         import mlflow
 
         mlflow.set_tracking_uri(tracking)
-        where = _of_run(uri) if uri.startswith("runs:/") else uri
+        where = _source(uri)
+        where = _of_run(where) if where.startswith("runs:/") else where
         return Path(mlflow.artifacts.download_artifacts(where)).resolve()
     except Exception as error:  # mlflow raises what its backend raises
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -379,6 +380,16 @@ def fetch(uri: str, tracking: str) -> Path:
             f"model={uri} is not to be had from the tracking store {tracking} ({first}); "
             "`make ui` shows the models of the runs."
         ) from error
+
+
+def _source(uri: str) -> str:
+    """What models:/<name>/<version> was registered from; any other uri as it is."""
+    from mlflow.tracking import MlflowClient
+
+    name, slash, version = uri.removeprefix("models:/").partition("/")
+    if not (uri.startswith("models:/") and slash and version.isdigit()):
+        return uri
+    return MlflowClient().get_model_version(name, version).source
 
 
 def _of_run(uri: str) -> str:
