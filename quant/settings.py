@@ -166,6 +166,16 @@ class Universe:
 
 
 @dataclass
+class Features:
+    """What Model 2 learns from; set: house (the library), alpha158 (Qlib's, computed by Qlib)."""
+
+    set: str = "house"
+
+    def __post_init__(self) -> None:
+        require_in("features.set", self.set, ("house", "alpha158"))
+
+
+@dataclass
 class Label:
     """What Model 2 predicts.
 
@@ -637,6 +647,7 @@ class Config:
     region: Region = field(default_factory=Region)
     data: Data = field(default_factory=Data)
     universe: Universe = field(default_factory=Universe)
+    features: Features = field(default_factory=Features)
     model2: Model2 = field(default_factory=Model2)
     risk: Risk = field(default_factory=Risk)
     optimizer: Optimizer = field(default_factory=Optimizer)

@@ -279,3 +279,31 @@ def _publish(draft: Path, folder: Path) -> None:
         os.replace(folder, old)
     os.replace(draft, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def alpha158() -> dict[str, str]:
+    """Name -> expression of the features that Qlib calls Alpha158, in Qlib's order."""
+    from qlib.contrib.data.loader import Alpha158DL
+
+    # the arguments of qlib.contrib.data.handler.Alpha158
+    expressions, names = Alpha158DL.get_feature_config(
+        {
+            "kbar": {},
+            "price": {"windows": [0], "feature": ["OPEN", "HIGH", "LOW", "VWAP"]},
+            "rolling": {},
+        }
+    )
+    return dict(zip(names, expressions, strict=True))
+
+
+def evaluate(names: list[str], expressions: list[str]) -> Frame:
+    """Values of Qlib expressions over every session of the dataset of `init`.
+
+    names : of instruments
+    Returns one column for each expression, indexed by instrument and date
+    """
+    from qlib.data import D
+    from qlib.data.cache import H
+
+    H.clear()  # or every series of every instrument stays in memory
+    return D.features(names, expressions, disk_cache=0)
