@@ -12,6 +12,7 @@ from quant.core import tables
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.data import qlib_store
+from quant.model2.models import Member
 from quant.stages import ingest
 from quant.stages.registry import Context, Inputs
 
@@ -74,12 +75,16 @@ def ingested(
 
 def _models(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.datetime64):
     """Models fitted up to the cut are the same, byte for byte."""
-    names = [f"fold{r.fold:03d}-{r.model}.txt" for r in folds.itertuples()]
+    names = [
+        f"fold{r.fold:03d}-{Member(r.model, int(r.horizon), int(r.draw)).name}"
+        for r in folds.itertuples()
+    ]
     first = None
     size = 0
     for name in names:
-        mine, theirs = ((p / name).read_bytes() if (p / name).exists() else b"" for p in
-                        (whole, replayed))  # fmt: skip
+        # none, or two, would leave the replay without its match
+        (mine,) = (path.read_bytes() for path in whole.glob(f"{name}.*"))
+        theirs = b"".join(path.read_bytes() for path in replayed.glob(f"{name}.*"))
         size += len(mine)
         if mine != theirs and first is None:
             first = audit.Difference(name, "", cut, f"{len(mine)} bytes", f"{len(theirs)} bytes")
