@@ -38,7 +38,7 @@ rl.enabled=true (the RL controller), fitted costs, POV and VWAP execution.
 
 def page() -> str:
     """Render the page from the catalogue of stages and the folders under conf/."""
-    rows = {**{k: "all of the below but explain, audit, score and tune" for k in ("e2e",)}, **CATALOGUE}
+    rows = {"e2e": "all of the below but explain, audit, score and tune", **CATALOGUE}
     rows |= {k: "= " + " + ".join(v) for k, v in GROUPS.items() if k != "e2e"}
     stages = "\n".join(f"  {name:<11}{about}" for name, about in rows.items())
     groups = []

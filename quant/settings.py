@@ -237,13 +237,13 @@ class WalkForward:
 class Boost:
     """Gradient-boosted trees of LightGBM and XGBoost (LightGBM's names)."""
 
-    rounds: int = 200
+    rounds: int = 100
     leaves: int = 31
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     min_data: int = 200
-    feature_fraction: float = 0.5
+    feature_fraction: float = 0.2
     l2: float = 1.0
-    cpcv_rounds: int = 100
+    cpcv_rounds: int = 50
 
     def __post_init__(self) -> None:
         require("model2.boost.learning_rate", self.learning_rate, 1e-4, 1.0, "a step, unitless")
@@ -268,7 +268,7 @@ class Mlp:
         require("model2.mlp.learning_rate", self.learning_rate, 1e-6, 1.0, "a step, unitless")
 
 
-MODELS = ("ridge", "lightgbm", "xgboost", "mlp", "momentum", "reversal")
+MODELS = ("ridge", "lightgbm", "xgboost", "mlp", "qlib_lightgbm", "momentum", "reversal")
 
 
 @dataclass

@@ -22,7 +22,15 @@ from quant.core.types import Codes, Dates, Frame, Mask, Vector
 from quant.evaluation import splits
 from quant.model2 import scores
 from quant.model2.design import Design, Rows, align, learning, training
-from quant.model2.learners import MLP, MOMENTUM, REVERSAL, LightGBM, Ridge, XGBoost
+from quant.model2.learners import (
+    MLP,
+    MOMENTUM,
+    REVERSAL,
+    LightGBM,
+    QlibLightGBM,
+    Ridge,
+    XGBoost,
+)
 from quant.model2.models import Fitter, Learner, Member, Model
 
 
@@ -43,6 +51,7 @@ class TrainSpec:
     lightgbm: LightGBM = field(default_factory=LightGBM)
     xgboost: XGBoost = field(default_factory=XGBoost)
     mlp: MLP = field(default_factory=MLP)
+    qlib_lightgbm: QlibLightGBM = field(default_factory=QlibLightGBM)
 
     def __post_init__(self) -> None:
         counts = (self.horizon, self.row_step, self.retrain_every, self.periods_per_year)
@@ -103,6 +112,7 @@ def learners(spec: TrainSpec) -> dict[str, Learner]:
     known: dict[str, Learner] = {
         "ridge": spec.ridge, "lightgbm": spec.lightgbm, "xgboost": spec.xgboost,
         "mlp": spec.mlp,
+        "qlib_lightgbm": spec.qlib_lightgbm,
         "momentum": MOMENTUM, "reversal": REVERSAL,
     }  # fmt: skip
     wrong = [name for name in spec.models if name not in known]

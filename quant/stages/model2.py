@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, candidate, cpcv, criterion, scores, train
 from quant.model2 import models as fitted
-from quant.model2.learners import MLP, LightGBM, Ridge, XGBoost
+from quant.model2.learners import MLP, LightGBM, QlibLightGBM, Ridge, XGBoost
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def specs(
         ridge=Ridge(m.ridge_penalty),
         lightgbm=LightGBM(**trees),
         xgboost=XGBoost(**trees),
+        # labels of the two parts may not overlap
+        qlib_lightgbm=QlibLightGBM(
+            gap=1 + ceil((m.label.horizon + 1) / walk.row_step), threads=m.threads
+        ),
         mlp=MLP(tuple(m.mlp.hidden), m.mlp.epochs, m.mlp.penalty, m.mlp.learning_rate),
     )
     cv = cpcv.CpcvSpec(

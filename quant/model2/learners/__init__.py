@@ -5,14 +5,18 @@ from pathlib import Path
 from quant.core.errors import DataError
 from quant.model2.learners.lightgbm import LightGBM, LightGBMModel
 from quant.model2.learners.mlp import MLP, MLPModel
+from quant.model2.learners.published import QlibLightGBM
 from quant.model2.learners.ridge import Ridge, RidgeModel
 from quant.model2.learners.rule import MOMENTUM, REVERSAL, Rule, RuleModel
 from quant.model2.learners.xgboost import XGBoost, XGBoostModel
 from quant.model2.models import Model
 
-__all__ = ["MLP", "MOMENTUM", "NAMES", "REVERSAL", "LightGBM", "Ridge", "Rule", "XGBoost", "load"]
+__all__ = [
+    "MLP", "MOMENTUM", "NAMES", "REVERSAL", "LightGBM", "QlibLightGBM", "Ridge", "Rule", "XGBoost",
+    "load",
+]  # fmt: skip
 
-NAMES = ("ridge", "lightgbm", "xgboost", "mlp", "momentum", "reversal")
+NAMES = ("ridge", "lightgbm", "xgboost", "mlp", "qlib_lightgbm", "momentum", "reversal")
 KINDS: dict[str, type[Model]] = {
     one.suffix: one for one in (RidgeModel, RuleModel, LightGBMModel, XGBoostModel, MLPModel)
 }

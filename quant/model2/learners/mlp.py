@@ -69,7 +69,8 @@ class MLPFitter:
             alpha=of.penalty,
             batch_size=min(of.batch, rows.size),
             learning_rate_init=of.learning_rate,
-            random_state=seed % 2**32,
+            # an integer would shuffle every pass alike
+            random_state=np.random.RandomState(seed % 2**32),
         )
         x, y = self.x[rows] * SCALE, self.y[rows, label].astype(np.float32)
         with threadpool_limits(1):
