@@ -18,8 +18,6 @@ from quant.model2 import scores
 from quant.model2.crossval import CpcvSpec, Prediction, Sample, predictions, stride
 from quant.model2.train import TrainSpec
 
-MARGIN = 0.05  # of the best information ratio
-
 
 def evaluate(
     features: Frame,
@@ -64,25 +62,26 @@ def quick(train: TrainSpec, spec: CpcvSpec) -> TrainSpec:
 
 
 def select(cpcv: Frame) -> str:
-    """The candidate with the highest mean information ratio over the paths, or their ensemble.
+    """The ensemble, unless the model with the best mean information ratio beats it on every path.
 
-    The ensemble is preferred where it comes within MARGIN of the best: differences of a few
-    percent are noise, and a mean of models is the safer bet. Of equal models the first wins.
+    A mean of models is the safer bet, and what a short history says of their order is mostly noise.
+    Of equal models the first wins.
 
     cpcv   : CPCV table
     Raises : DataError where no candidate has a ratio: a rank IC needs 10 names
     """
-    on_paths = cpcv[cpcv["path"] >= 0]
-    quality = on_paths.groupby("model", sort=False)["icir"].mean()
+    on_paths = cpcv[cpcv["path"] >= 0].pivot(index="path", columns="model", values="icir")
+    on_paths = on_paths[list(dict.fromkeys(cpcv["model"]))]
+    quality = on_paths.mean()
     if not quality.notna().any():
         raise DataError(
             f"no candidate of {list(quality.index)} has an information ratio on any path; "
             f"a rank IC needs {signal.MIN_NAMES} names a session, and labels that differ."
         )
-    best = quality.max()
-    if quality.get(scores.ENSEMBLE, -np.inf) >= best - MARGIN * abs(best):
-        return scores.ENSEMBLE
-    return str(quality.idxmax())
+    best = str(quality.idxmax())
+    if scores.ENSEMBLE not in quality or (on_paths[best] > on_paths[scores.ENSEMBLE]).all():
+        return best
+    return scores.ENSEMBLE
 
 
 @dataclass(frozen=True)

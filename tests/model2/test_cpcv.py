@@ -84,10 +84,22 @@ def test_the_candidate_with_the_best_paths_is_selected():
 
 
 @pytest.mark.parametrize(
-    ("ensemble", "chosen"), [(0.29, "ensemble"), (0.28, "b"), (0.4, "ensemble")]
+    ("ensemble", "chosen"),
+    [
+        ([0.1, 0.1], "b"),
+        ([0.1, 0.5], "ensemble"),
+        ([0.1, 0.3], "ensemble"),
+        ([0.4, 0.4], "ensemble"),
+    ],
 )
-def test_the_ensemble_is_preferred_within_five_percent(ensemble, chosen):
-    frame = pd.DataFrame({"model": ["a", "b", "ensemble"], "path": 0, "icir": [0.2, 0.3, ensemble]})
+def test_a_model_replaces_the_ensemble_only_where_it_is_better_on_every_path(ensemble, chosen):
+    frame = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "b", "ensemble", "ensemble"],
+            "path": [0, 1] * 3,
+            "icir": [0.2, 0.2, 0.3, 0.3, *ensemble],
+        }
+    )
     assert select(frame) == chosen
 
 
