@@ -28,7 +28,7 @@ from quant.evaluation import compare, signal, summary
 from tests.shared import SHARED
 
 RIVALS = {
-    "house": "null",
+    "house": "default",
     "alpha158": "peer_alpha158",
     "momentum": "peer_momentum",
     "reversal": "peer_reversal",
@@ -46,8 +46,8 @@ def run(folder: Path, name: str, options: argparse.Namespace) -> dict[str, pd.Da
     ]  # fmt: skip
     if options.holdout:
         read = str(options.read).lower()
-        words += [f"evaluation.holdout.start={options.holdout}",
-                  f"evaluation.holdout.read={read}", f"evaluation.holdout.refit={read}"]  # fmt: skip
+        words.append(f"evaluation.holdout.start={options.holdout}")
+        words += [f"evaluation.holdout.{key}={read}" for key in ("read", "refit")]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-m", "quant.main", *words], cwd=folder, env=environment, check=False
