@@ -115,4 +115,6 @@ def _qlib(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.dateti
 
 
 # a dictionary for people describes the whole sample, and is read by no stage
+# of the whole window, read by people alone: the features behind it are compared
+SUMMARIES = {"dictionary.md"}
 COMPARE: dict[str, Callable[..., audit.Compared]] = {"models": _models, "qlib": _qlib}

@@ -66,7 +66,8 @@ def test_known_rows_are_those_of_the_tables_own_column():
     labels = pd.DataFrame({"date": DAYS, "symbol": "A", "horizon": 2, "raw": 0.1, "label": 0.2,
                            "end": DAYS + pd.offsets.BDay(2)})  # fmt: skip
     assert audit.known(labels, tables.LABELS, CUT)["date"].max() == DAYS[1]
-    folds = pd.DataFrame({"fold": 0, "model": "m", "predict_start": DAYS, "predict_end": DAYS[-1]})
+    folds = pd.DataFrame({"fold": 0, "model": "m", "horizon": 2, "draw": 0,
+                          "predict_start": DAYS, "predict_end": DAYS[-1]})  # fmt: skip
     assert "predict_end" not in audit.known(folds, tables.FOLDS, CUT)
     assert len(audit.known(folds, tables.FOLDS, CUT)) == 4
     assert audit.known(pd.DataFrame({"lag": [0]}), tables.DECAY, CUT).empty
