@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1] / "quant"
 # from top to bottom; a room may import those after it in the list
 HOUSE = (
     "main", "manual", "runlog", "pages", "stages", "tracking", "config", "settings", "config_paths",
-    "choices", "sweep", "governance", "reporting", "rl", "backtest", "execution", "optimizer", "costs", "risk",
+    "choices", "sweep", "governance", "reporting", "rl", "backtest", "execution", "optimizer",
+    "costs", "risk",
     "model1", "model2", "features", "evaluation", "data", "market", "audit", "core",
 )  # fmt: skip
 # config knows nothing of the rooms, so that they can not know of it

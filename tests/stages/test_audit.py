@@ -115,7 +115,7 @@ def test_a_leak_is_named_by_stage_table_column_symbol_and_day(tmp_path, monkeypa
         later = made.groupby("symbol")["ret_5d"].shift(-5)
         return made.assign(ret_5d=((made["ret_5d"] + later) / 2).astype("float32"))
 
-    monkeypatch.setattr(stage_features.features, "compute", centred)
+    monkeypatch.setattr(stage_features.features, "cached", centred)
     found, metrics = audited(config("us", tmp_path))
     wrong = found[~found["same"]]
     first = wrong.iloc[0]
