@@ -110,7 +110,7 @@ def test_a_leak_is_named_by_stage_table_column_symbol_and_day(tmp_path, monkeypa
     clean = stage_features.features.compute
 
     def centred(panel, membership, *args):
-        made = clean(panel, membership, *args)
+        made = clean(panel, membership)
         # a centred window: half of it lies ahead
         later = made.groupby("symbol")["ret_5d"].shift(-5)
         return made.assign(ret_5d=((made["ret_5d"] + later) / 2).astype("float32"))
