@@ -14,6 +14,7 @@ The hold-out stays locked unless --read is given; reading it is written into the
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,9 +46,9 @@ def run(folder: Path, name: str, options: argparse.Namespace) -> dict[str, pd.Da
         f"backtest.end={options.end}", "tracking=none", *options.settings,
     ]  # fmt: skip
     if options.holdout:
-        read = str(options.read).lower()
+        look = str(options.read).lower()
         words.append(f"evaluation.holdout.start={options.holdout}")
-        words += [f"evaluation.holdout.{key}={read}" for key in ("read", "refit")]
+        words += [f"evaluation.holdout.{key}={look}" for key in ("read", "refit")]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-m", "quant.main", *words], cwd=folder, env=environment, check=False
@@ -63,7 +64,16 @@ def run(folder: Path, name: str, options: argparse.Namespace) -> dict[str, pd.Da
         "cpcv": home / "model2" / options.region / "cpcv.parquet",
         "folds": home / "model2" / options.region / "folds.parquet",
     }
-    return {what: pd.read_parquet(path) for what, path in table.items()}
+    kept = folder / "peers" / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for what, path in table.items():
+        shutil.copyfile(path, kept / f"{what}.parquet")
+    return read(kept)
+
+
+def read(kept: Path) -> dict[str, pd.DataFrame]:
+    """Tables that a contender's run left."""
+    return {path.stem: pd.read_parquet(path) for path in sorted(kept.glob("*.parquet"))}
 
 
 def scored(made: dict[str, dict[str, pd.DataFrame]], options: argparse.Namespace) -> pd.DataFrame:
@@ -147,6 +157,9 @@ def main() -> None:
     parser.add_argument("--read", action="store_true", help="read it")
     parser.add_argument("--folder", type=Path, help="kept, for what the runs store")
     parser.add_argument("--only", nargs="+", choices=sorted(RIVALS), default=list(RIVALS))
+    parser.add_argument(
+        "--reuse", nargs="+", choices=sorted(RIVALS), default=[], help="as they lie in the folder"
+    )
     parser.add_argument("settings", nargs="*", help="further settings of every run, key=value")
     options = parser.parse_args()
     options.root = options.root.resolve()
@@ -155,7 +168,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = options.folder or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
-        made = {name: run(folder, name, options) for name in options.only}
+        made = {
+            name: read(folder / "peers" / name)
+            if name in options.reuse
+            else run(folder, name, options)
+            for name in options.only
+        }
         rows = scored(made, options)
         days = rows["date"].nunique()
         print(f"{options.region}, {options.start} to {options.end}: {days} sessions with labels, "
