@@ -328,13 +328,15 @@ TUNING = table(
     key=("number",),
     known=ALWAYS,
 )
-# trailing out-of-sample calibration in force at each refit; date: the session of the refit
+# trailing out-of-sample calibration in force at each refit; date: the session of the refit;
+# factor: of the alphas of names by third of the day's uncertainty, the same in every bin
 CALIBRATION = table(
     "calibration",
     dates("date"),
     integers("fold", "bin"),
     doubles("score", "realised", "alpha"),
     integers("rows"),
+    doubles("factor_low", "factor_middle", "factor_high"),
     key=("fold", "bin"),
 )
 

@@ -2,14 +2,15 @@
 
 At each refit r, the scores of earlier sessions whose labels are known at the close of r are cut
 into quantile bins by session; the mean residual returns of the bins make the curve of
-`quant.model2.curve`. Alphas are read from it by quantile, and centred within the day's industries
-(within the day where none are given).
+`quant.model2.curve`. Alphas are read from it by quantile, made smaller for names on which the
+ensemble disagrees (`quant.model2.doubt`), and centred within the day's industries (within the day
+where none are given).
 
 Until `min_dates` sessions of scores have known labels there is no alpha: rows carry NaN, and a
 book starts at the first refit after that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,11 @@ import pandas as pd
 from quant.core.crosssection import group_means, percentiles
 from quant.core.errors import ConfigError, DataError
 from quant.core.types import Codes, Dates, Frame, Matrix, Vector
+from quant.model2 import doubt
 from quant.model2.curve import Curve, fit_curve
 from quant.model2.design import NEVER, Rows, align
+
+FACTORS = ("factor_low", "factor_middle", "factor_high")  # by third of the day's uncertainty
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,11 @@ def calibrate(
     rows = align(scores[["date", "symbol", "score"]], labels, sessions)
     session = rows.session
     industry = _industry(scores, membership)
-    group = groups(session, industry)
-    quantile = percentiles(neutral(scores["score"].to_numpy(), group), session)
+    score, uncertainty = scores["score"].to_numpy(), scores["uncertainty"].to_numpy()
+    quantile = percentiles(neutral(score, groups(session, industry)), session)
     fold = scores["fold"].to_numpy()
     refits = _refits(fold, session)
-    daily = _daily_bins(rows, quantile, refits, spec)
+    daily = _daily_bins(rows, quantile, doubt.thirds(uncertainty, session), refits, spec)
     alpha = np.full(len(scores), np.nan)
     curves, shrink = [], {}
     for number, refit in refits.items():
@@ -87,7 +91,8 @@ def calibrate(
         if curve is None:
             continue
         mine = fold == number
-        alpha[mine] = curve.at(quantile[mine])
+        parts = (score[mine], uncertainty[mine], session[mine], industry[mine])
+        alpha[mine] = alphas(curve, *parts)
         curves.append(_table(number, rows.sessions[refit], curve))
         shrink[number] = curve.shrink
     if not curves:
@@ -99,13 +104,26 @@ def calibrate(
         {
             "date": scores["date"].to_numpy(),
             "symbol": scores["symbol"].to_numpy(),
-            "score": scores["score"].to_numpy(),
-            "uncertainty": scores["uncertainty"].to_numpy(),
-            "alpha": neutral(alpha, group),
+            "score": score,
+            "uncertainty": uncertainty,
+            "alpha": alpha,
             "fold": fold,
         }
     )
     return Calibrated(table, pd.concat(curves, ignore_index=True), shrink)
+
+
+def alphas(
+    curve: Curve, score: Vector, uncertainty: Vector, session: Codes, industry: Codes
+) -> Vector:
+    """(n_rows,) expected residual returns of whole sessions, neutral within their industries.
+
+    All arguments but the curve: (n_rows,), by session, ascending
+    """
+    group = groups(session, industry)
+    quantile = percentiles(neutral(score, group), session)
+    sure = doubt.scale(curve.factors, doubt.thirds(uncertainty, session))
+    return neutral(sure * curve.at(quantile), group)
 
 
 @dataclass(frozen=True)
@@ -117,16 +135,19 @@ class _Daily:
     means: Matrix  # (n_dates, n_bins)
     score: Matrix  # (n_dates, n_bins) sum of scores
     count: Matrix  # (n_dates, n_bins)
+    came: Matrix  # (n_dates, 3, n_bins) sum of returns less the day's mean, by third of doubt
+    names: Matrix  # (n_dates, 3, n_bins)
 
 
 def _daily_bins(
-    rows: Rows, quantile: Vector, refits: dict[int, int], spec: CalibrationSpec
+    rows: Rows, quantile: Vector, third: Codes, refits: dict[int, int], spec: CalibrationSpec
 ) -> _Daily:
     """Bins by session; a label that is later than its session's others is left out for good."""
     at = np.array(list(refits.values()))
     bin_of = np.minimum((quantile * spec.bins).astype(np.int64), spec.bins - 1)
     score = rows.columns[0]
-    kept, known, means, sums, counts = [], [], [], [], []
+    kept, known, means, sums, counts, came, names = [], [], [], [], [], [], []
+    cells = doubt.THIRDS * spec.bins
     widest = 0
     for session in np.flatnonzero(np.diff(rows.starts)):
         begin, stop = rows.starts[session], rows.starts[session + 1]
@@ -145,17 +166,22 @@ def _daily_bins(
         counts.append(count)
         means.append(np.bincount(mine, weights=raw, minlength=spec.bins) / count)
         sums.append(np.bincount(mine, weights=score[begin:stop][use], minlength=spec.bins))
+        told = third[begin:stop][use] != doubt.NONE
+        cell = (third[begin:stop][use] * spec.bins + mine)[told]
+        came.append(np.bincount(cell, weights=(raw - raw.mean())[told], minlength=cells))
+        names.append(np.bincount(cell, minlength=cells))
     if widest < spec.bins * spec.names_per_bin:
         raise DataError(
             f"the widest session has {widest} names but {spec.bins} calibration bins need "
             f"{spec.names_per_bin} each: lower the number of bins "
             "(model2.walk_forward.calibration_bins) or widen the universe."
         )
-    shape = (len(kept), spec.bins)
+    shape, split = (len(kept), spec.bins), (len(kept), doubt.THIRDS, spec.bins)
     return _Daily(
         np.array(kept, dtype=np.int64),
         np.array(known, dtype=np.int64),
         *(np.array(part, dtype=np.float64).reshape(shape) for part in (means, sums, counts)),
+        *(np.array(part, dtype=np.float64).reshape(split) for part in (came, names)),
     )
 
 
@@ -165,7 +191,9 @@ def _fitted(daily: _Daily, refit: int, spec: CalibrationSpec) -> Curve | None:
         return None
     count = daily.count[use].sum(axis=0)
     score = daily.score[use].sum(axis=0) / count
-    return fit_curve(daily.means[use], score, count.astype(np.int64), spec.horizon)
+    curve = fit_curve(daily.means[use], score, count.astype(np.int64), spec.horizon)
+    sure = doubt.factors(curve.alpha, daily.came[use], daily.names[use], spec.horizon)
+    return replace(curve, factors=sure)
 
 
 def _table(fold: int, refit: np.datetime64, curve: Curve) -> Frame:
@@ -178,6 +206,7 @@ def _table(fold: int, refit: np.datetime64, curve: Curve) -> Frame:
             "realised": curve.realised,
             "alpha": curve.alpha,
             "rows": curve.rows,
+            **dict(zip(FACTORS, curve.factors, strict=True)),
         }
     )
 

@@ -14,7 +14,7 @@ have without any signal: then |f|^2 is about `noise`, and alpha vanishes. A scor
 bottom decile only gets an alpha there only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Curve:
     score, realised, alpha : (n_bins,); rows : (n_bins,) name-days; alpha is non-decreasing, sums
     to 0 over the bins
     shrink                 : b / (b + noise) in [0, 1]
+    factors                : (3,) of alphas by third of the day's uncertainty, see `doubt`
     """
 
     score: Vector
@@ -37,6 +38,7 @@ class Curve:
     alpha: Vector
     rows: Codes
     shrink: float
+    factors: Vector = field(default_factory=lambda: np.ones(3))
 
     def at(self, quantile: Vector) -> Vector:
         """Alpha at cross-sectional quantiles in (0, 1), linear between bin centres."""

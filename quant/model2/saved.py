@@ -21,16 +21,15 @@ import numpy as np
 import pandas as pd
 
 from quant.core import tables
-from quant.core.crosssection import percentiles
 from quant.core.errors import DataError, StoreError
-from quant.core.types import Codes, Frame, Vector
+from quant.core.types import Frame
 from quant.model2 import calibration, learners, scores
 from quant.model2.curve import Curve
 from quant.model2.design import KEY, Rows
 from quant.model2.models import Member, Model
 
 RECORD, MEMBERS, ALPHA = "ensemble.json", "members", "alpha.parquet"
-FORMAT = 1
+FORMAT = 2
 INDUSTRY = "industry_id"  # optional column of the input: with it there are alphas
 
 
@@ -102,7 +101,8 @@ def _curve(rows: Frame) -> dict[str, Any] | None:
     if rows.empty:
         return None
     rows = rows.sort_values("bin")
-    return {name: rows[name].tolist() for name in ("score", "realised", "alpha", "rows")}
+    told = {name: rows[name].tolist() for name in ("score", "realised", "alpha", "rows")}
+    return told | {"factors": rows[list(calibration.FACTORS)].iloc[0].tolist()}
 
 
 def _named(one: Mapping[str, Any]) -> Member:
@@ -206,7 +206,7 @@ class Ensemble:
         alpha = np.full(day.size, np.nan)
         if refit.curve is not None and INDUSTRY in part:
             industry = pd.factorize(part[INDUSTRY])[0].astype(np.int64)
-            alpha = _alpha(refit.curve, score, uncertainty, rows.session, industry)
+            alpha = calibration.alphas(refit.curve, score, uncertainty, rows.session, industry)
         return pd.DataFrame(
             {
                 "date": day.astype("datetime64[ns]"),
@@ -282,6 +282,7 @@ def _refit(folder: Path, text: str) -> Refit:
         *(np.array(told["curve"][k], dtype=np.float64) for k in ("score", "realised", "alpha")),
         np.array(told["curve"]["rows"], dtype=np.int64),
         np.nan,
+        np.array(told["curve"]["factors"], dtype=np.float64),
     )
     return Refit(
         told["fold"],
@@ -290,14 +291,6 @@ def _refit(folder: Path, text: str) -> Refit:
         tuple(models),
         curve,
     )
-
-
-def _alpha(
-    curve: Curve, score: Vector, uncertainty: Vector, session: Codes, industry: Codes
-) -> Vector:
-    group = calibration.groups(session, industry)
-    quantile = percentiles(calibration.neutral(score, group), session)
-    return calibration.neutral(curve.at(quantile), group)
 
 
 def find(folder: Path) -> Path:
