@@ -104,13 +104,21 @@ def require_data(one: saved.Ensemble, data: Mapping[str, str], longer: bool) -> 
 def require_rows(then: Frame, features: Frame, longer: bool) -> None:
     """Raise DataError where the sessions of the run do not have the rows that they had then.
 
-    then : ALPHA table of the run; longer : the data may begin later than it, too
+    then   : ALPHA table of the run
+    longer : the data may begin later than it, too; but without a session of it there is nothing
+             that says that data and code are those that the model knows
     """
     day, keys = features["date"], list(saved.KEY)
     first, last = then["date"].min(), then["date"].max()
     now = features.loc[(day >= first) & (day <= last), keys]
     if longer:
         then = then[then["date"] >= day.min()]
+    if then.empty:
+        raise DataError(
+            f"the data begin on {day.min():%Y-%m-%d}, after the last session of the model's run, "
+            f"{last:%Y-%m-%d}, so that nothing can be compared with it; give data that reach back "
+            "into the run."
+        )
     both = then[keys].merge(now, how="outer", indicator=True)
     lone = both[both["_merge"] != "both"]
     if len(lone):
@@ -141,7 +149,8 @@ def require_same(apart: Mapping[str, float], same_place: bool) -> None:
     """Raise DataError where the scores differ by more than they may."""
     for name, value in apart.items():
         most = 0.0 if same_place else ELSEWHERE[name]
-        if value > most:
+        # a gap on one side alone is no matter of rounding
+        if value > most or np.isinf(value):
             where = "on the machine and packages it was made with" if same_place else "elsewhere"
             raise DataError(
                 f"scored again, {name} differs from the run by up to {value:.3g}; {where} at most "

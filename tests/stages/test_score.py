@@ -100,6 +100,9 @@ def test_a_gap_where_the_run_had_a_number_is_a_difference(market):
     then, _ = scored(market.place, market.past)
     now = then.assign(alpha=then["alpha"].where(then.index != len(then) - 1))
     assert score.difference(then, now)["alpha"] == np.inf
+    for same_place in (True, False):
+        with pytest.raises(DataError, match="alpha differs from the run by up to inf"):
+            score.require_same({"alpha": np.inf}, same_place)
     assert score.difference(then, then)["alpha"] == 0.0
 
 
@@ -121,6 +124,15 @@ def test_longer_data_with_another_past_are_refused(market):
     turned.loc[day, names] = rows.loc[day, names].to_numpy()[::-1]
     with pytest.raises(DataError, match="score differs from the run"):
         scored(market.place, {**market.whole, "features": turned})
+
+
+def test_data_without_a_session_of_the_run_are_refused(market):
+    """Nothing would be compared: any features at all would do."""
+    late = {
+        n: f[f["date"] > CUT].reset_index(drop=True) for n, f in market.whole.items() if n in DATA
+    }
+    with pytest.raises(DataError, match="after the last session of the model's run"):
+        scored(market.place, late)
 
 
 def test_a_model_of_another_region_is_refused(market):
