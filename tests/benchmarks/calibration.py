@@ -23,6 +23,7 @@ from quant.core.crosssection import percentiles
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.evaluation import reliability, signal, summary
+from quant.evaluation.inference import overlap_t
 from quant.model2 import calibration
 from quant.settings import Config
 from quant.stages import backtest, load
@@ -135,9 +136,10 @@ def main() -> None:
     rows = ours.merge(labels, on=KEY)
     rows = rows[rows["date"] >= options.start]
     parts = [rows[c].to_numpy() for c in ("date", "score", "raw")]
-    rank = signal.icir(signal.ic(*parts)["rank_ic"].to_numpy(), lags=2 * HORIZON)
+    rank = signal.ic(*parts)["rank_ic"].to_numpy()
     tenths = signal.quantile_returns(*parts, 10).iloc[:, 1:11].mean() * 1e4
-    print(f"CN, {options.start} to {options.end}: rank IC {rank['mean']:.3f} (t {rank['t']:.1f}); "
+    print(f"CN, {options.start} to {options.end}: rank IC {np.nanmean(rank):.3f} "
+          f"(t {overlap_t(rank, HORIZON):.1f}); "
           f"residual return by decile, bp: {' '.join(f'{v:+.0f}' for v in tenths)}")  # fmt: skip
     table = [line(n, book(config, frames, a), a, labels) for n, a in alphas.items()]
     print(pd.DataFrame(table).to_string(index=False))

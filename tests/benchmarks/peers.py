@@ -26,6 +26,7 @@ import pandas as pd
 from quant.config_paths import PROJECT
 from quant.core.seeds import generator
 from quant.evaluation import compare, signal, summary
+from quant.evaluation.inference import overlap_t
 from tests.shared import SHARED
 
 RIVALS = {
@@ -91,13 +92,13 @@ def line(name: str, rows: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> dict
     """One row of the table."""
     parts = (rows["date"].to_numpy(), rows[name].to_numpy(), rows["raw"].to_numpy())
     daily = signal.ic(*parts)
-    rank = signal.icir(daily["rank_ic"].to_numpy(), lags=2 * HORIZON)
+    rank = signal.icir(daily["rank_ic"].to_numpy())
     spread = signal.quantile_returns(*parts, DECILES)["spread"].mean() * 1e4
     of = tables["metrics"].set_index(["book", "metric"])["value"]
     return {
         "": name,
         "rank IC": f"{rank['mean']:+.4f}",
-        "t": f"{rank['t']:.1f}",
+        "t": f"{overlap_t(daily['rank_ic'].to_numpy(), HORIZON):.1f}",
         "ICIR": f"{rank['icir']:.2f}",
         "decile spread, bp": f"{spread:+.0f}",
         "Sharpe gross": f"{of['portfolio', 'sharpe_gross']:.2f}",
@@ -125,7 +126,7 @@ def against(made: dict[str, dict[str, pd.DataFrame]], rows: pd.DataFrame, period
         if name == "house":
             continue
         other = signal.ic(day, rows[name].to_numpy(), raw)["rank_ic"].to_numpy()
-        gap = signal.icir(own - other, lags=2 * HORIZON)
+        gap = own - other
         nav = tables["nav"]
         theirs = nav[nav["book"] == "portfolio"].sort_values("date")
         cash = theirs["rf"].to_numpy(np.float64)[1:]
@@ -134,7 +135,8 @@ def against(made: dict[str, dict[str, pd.DataFrame]], rows: pd.DataFrame, period
             mine - cash, summary.returns(theirs) - cash, periods, HORIZON, 2000, rng
         )
         print(
-            f"house less {name}: rank IC {gap['mean']:+.4f} (t {gap['t']:.1f}); Sharpe "
+            f"house less {name}: rank IC {np.nanmean(gap):+.4f} (t {overlap_t(gap, HORIZON):.1f}); "
+            f"Sharpe "
             f"{told.difference:+.2f}, 95 % {told.low:+.2f} to {told.high:+.2f}, {told.verdict}"
         )
 
