@@ -16,7 +16,7 @@ from quant.core.store import full_disk
 from quant.core.types import Frame
 from quant.evaluation import clusters, metrics
 from quant.evaluation.metrics import Shape
-from quant.governance import holdout
+from quant.governance import holdout, trials
 from quant.reporting.holdout import Holdout
 from quant.reporting.tune import TuneInputs, render
 from quant.sweep import PAGES, label, write
@@ -30,7 +30,7 @@ def leave(folder: Path, record: Record) -> None:
 
     record : job (number), overrides, market, region, config_hash, git_sha, command, simulated,
              models, horizon, seconds, splits, metrics (criterion.of_table), holdout (start, end,
-             locked, market, ledger), reports
+             locked, market, ledger), trials (ledger), reports
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,7 @@ def inputs(jobs: Sequence[Record]) -> TuneInputs:
         models=tuple(sorted({m for j in jobs for m in j["models"]})),
         holdout=Holdout(**vars(looks)),
         sweep=True,
+        ledger=trials.tuned(Path(base["trials"]), base["market"]),
     )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from quant.core import logs
 from quant.core.errors import LookAheadError
 from quant.core.tables import AUDIT, TUNING
-from quant.governance import holdout
+from quant.governance import holdout, trials
 from quant.reporting import audit, tune, write
 from quant.reporting.holdout import Holdout
 from quant.settings import Config
 from quant.stages.audit_files import left_out
-from quant.stages.ingest import holdout_market
+from quant.stages.ingest import holdout_market, market_id
 from quant.stages.runner import Outcome
 from quant.stages.tune import BEST, override
 
@@ -70,6 +70,7 @@ def tuned(config: Config, known: Facts, outcome: Outcome) -> str:
             horizon=config.model2.label.horizon,
             models=tuple(config.model2.models),
             present=bool(spent["tune.present"]),
+            ledger=trials.tuned(Path(config.paths.trials), market_id(config)),
             holdout=_looks(config),
         )
     )

@@ -271,6 +271,7 @@ def choice(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[s
             "start": own.start, "end": own.end, "locked": own.locked,
             "market": ingest.holdout_market(config), "ledger": config.paths.holdout,
         },
+        "trials": config.paths.trials,
         "reports": config.paths.reports,
     }  # fmt: skip
 

@@ -25,6 +25,7 @@ def leave(tmp_path):
             "market": "m", "region": "us", "config_hash": f"hash{number}", "git_sha": "abc",
             "command": "quant --multirun", "simulated": True, "models": ["ridge"], "horizon": 21,
             "seconds": 1.0, "splits": 15, "reports": str(tmp_path / "reports"),
+            "trials": str(tmp_path / "trials.jsonl"),
             "metrics": {"rank_ic": 0.02, "icir": 0.2, "sharpe": sharpe, "periods": 30.0,
                         "psr": 0.9, "dsr": 0.8, "candidates": 3.0},
             "holdout": {"start": None, "end": None, "locked": False, "market": "h",
@@ -52,6 +53,16 @@ def test_the_best_job_is_named_and_deflated_by_all_jobs(leave):
         metrics.Shape(0.6, 30)
     )
     assert found.rows["dsr_then"][0] == metrics.psr(metrics.Shape(0.1, 30))
+
+
+def test_the_page_says_how_many_were_tried_in_all(leave, tmp_path):
+    """Ten sweeps of two jobs are twenty settings, on each of their pages."""
+    for key, market in (("a", "m"), ("b", "m"), ("a", "m"), ("c", "other")):
+        line = {"market": market, "config_hash": key, "sharpe_period": 0.1}
+        trials.record(tmp_path / "trials.jsonl", line | {"labels_until": "2014-12-31"})
+    trials.record(tmp_path / "trials.jsonl", line | {"market": "m", "config_hash": "backtested"})
+    found = choices.inputs(read(leave(0, 0.1), leave(1, 0.2)))
+    assert found.ledger == 2 and "The ledger has 2 settings" in choices.render(found)
 
 
 def test_jobs_of_one_configuration_are_one_trial(leave):
@@ -115,6 +126,8 @@ def test_a_sweep_of_models_and_a_search_leave_lines_and_pages(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "is best, DSR" in done.stdout + done.stderr
     assert (tmp_path / "reports" / "sprint0_US" / "tune.html").exists()
+    (page,) = (tmp_path / "reports" / "sprint0_US").glob("tune-*.html")
+    assert "The ledger has 4 settings" in page.read_text()
     rows = trials.read(ledger)
     assert [r["stage"] for r in rows] == ["model2"] * 2 + ["tune"] * 2
     assert len({r["market"] for r in rows}) == 1

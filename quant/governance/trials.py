@@ -157,6 +157,11 @@ def on_labels(row: Mapping[str, Any]) -> bool:
     return "labels_until" in row
 
 
+def tuned(path: Path, market: str) -> int:
+    """How many settings were tried on labels of `market` alone, by all searches and sweeps."""
+    return len(_tuned([row for row in read(path) if row["market"] == market]))
+
+
 def _tuned(rows: list[dict[str, Any]]) -> tuple[Tuned, ...]:
     newest = {r["config_hash"]: r for r in rows if on_labels(r)}
     return tuple(

@@ -23,6 +23,7 @@ class TuneInputs:
     ideas    : effective number of trials; luck : the Sharpe ratio that the best of them shows
                without worth, a label period
     horizon  : sessions of a label; models : what was fitted
+    ledger   : settings tried on labels of the market so far, those of the page among them
     """
 
     title: str
@@ -41,6 +42,7 @@ class TuneInputs:
     holdout: Holdout = field(default_factory=Holdout)
     sweep: bool = False
     present: bool = False
+    ledger: int = 0
 
 
 def render(inputs: TuneInputs) -> str:
@@ -129,7 +131,9 @@ def _method(inputs: TuneInputs) -> list[Block]:
             "cross-validation on labels that are known before the first prediction, so that no "
             "session of a backtest is looked at. The number of observations is that of label "
             "periods that do not overlap. Every trial is in the ledger, counted apart from the "
-            "configurations that were backtested."
+            "configurations that were backtested. The ledger has "
+            f"{count(inputs.ledger)} settings that were tried on labels of this market so far, by "
+            "all searches and sweeps; the deflation here is by those of this page alone."
         ),
         Text(
             "Each job speaks by the candidate that it chose, and is an idea of its own: its table "
