@@ -13,6 +13,7 @@ from quant.evaluation import signal
 from quant.evaluation.inference import overlap_t
 
 COLUMNS = ("dimension", "slice", "rank_ic", "ic", "t", "spread_bp", "n_days")
+SPANS = 10  # horizons of days that a t-statistic needs
 VOL, TREND, PAST = 63, 126, 252  # sessions: volatility, trend, past that says what is high
 
 
@@ -101,6 +102,6 @@ def _numbers(dimension: str, name: str, daily: Frame, horizon: int) -> tuple:
     spread = 1e4 * float(daily["spread"].mean()) if len(daily) else np.nan
     mean = float(ranked.mean()) if ranked.size else np.nan
     plain = float(daily["ic"].mean()) if len(daily) else np.nan
-    # fewer days than lags say nothing of their own error
-    t = overlap_t(ranked, horizon) if ranked.size > 2 * horizon else np.nan
+    # with fewer than ten labels side by side the error itself is hardly known
+    t = overlap_t(ranked, horizon) if ranked.size >= SPANS * horizon else np.nan
     return dimension, name, mean, plain, t, spread, len(daily)

@@ -66,6 +66,17 @@ def test_a_signal_of_one_half_of_the_names_shows_in_that_slice_alone():
     assert found.loc["good", "n_days"] == DAYS
 
 
+def test_a_slice_of_fewer_days_than_ten_horizons_has_no_t():
+    frame = rows(3.0)
+    day = pd.factorize(frame["date"])[0]
+    daily = slices.days(frame[day < 10 * H])
+    for days, known in ((10 * H, True), (10 * H - 1, False)):
+        part = daily.iloc[:days]
+        names = pd.Series("all", index=pd.Index(part["date"]))
+        found = slices.by_day("year", part, names, H).iloc[0]
+        assert np.isfinite(found["t"]) == known and np.isfinite(found["rank_ic"])
+
+
 def test_the_size_of_a_name_is_that_of_the_last_list_in_force():
     first, second = pd.Timestamp("2013-01-01"), pd.Timestamp("2013-02-01")
     members = pd.DataFrame({"effective": [first, second], "symbol": "A", "adv": [1.0, 2.0]})
