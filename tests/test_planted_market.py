@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from quant.core import horizons
 from quant.core.seeds import generator
 from quant.core.types import Codes, Matrix
+from quant.evaluation import reliability
 from quant.evaluation.inference import bootstrap
 from quant.stages import universe
 from tests import markets, oracle
@@ -43,6 +45,46 @@ def test_a_planted_signal_is_found() -> None:
 @pytest.mark.slow
 def test_a_weaker_signal_is_found_in_more_markets() -> None:
     assert p_of_ic(0.10, range(1, 9)) < ALARM
+
+
+@lru_cache(maxsize=1)
+def calibrated(seeds: range = range(21, 33)) -> list[pd.DataFrame]:
+    """Alphas of planted markets beside what came: date, alpha, raw; two models, two draws."""
+    found = []
+    for seed in seeds:
+        config = markets.small("us")
+        config.model2.models, config.model2.draws = ["ridge", "lightgbm"], 2
+        given, _ = markets.drawn("us", 60, 0.20, seed)
+        frames = markets.modelled(config, markets.prepared(config, given))
+        labels = horizons.at(frames["labels"], config.model2.label.horizon)
+        rows = frames["alpha"].dropna().merge(labels, on=["date", "symbol"])
+        found.append(rows[["date", "alpha", "raw"]])
+    return found
+
+
+def p_of_slope(rows: list[pd.DataFrame], times: float = 1.0) -> float:
+    """p of a slope of 1 of what came on `times` the alphas, from markets that share nothing."""
+    cross = np.array([float((r["alpha"] * times * r["raw"]).sum()) for r in rows])
+    square = np.array([float(np.square(r["alpha"] * times).sum()) for r in rows])
+    left = cross - square  # zero on average where the slope is 1
+    return float(stats.ttest_1samp(left, 0.0).pvalue)
+
+
+@pytest.mark.slow
+def test_calibrated_alphas_are_as_large_as_what_comes() -> None:
+    rows = calibrated()
+    assert sum(float(np.square(r["alpha"]).sum()) for r in rows) > 0.0
+    assert p_of_slope(rows) > ALARM
+    assert p_of_slope(rows, times=3.0) < ALARM  # too bold is seen
+    assert p_of_slope(rows, times=0.2) < ALARM  # and so is too timid
+
+
+@pytest.mark.slow
+def test_every_tenth_of_the_alphas_is_as_large_as_what_comes() -> None:
+    tenths = [reliability.deciles(r, 21).set_index("decile") for r in calibrated()]
+    gaps = pd.DataFrame([t["realised"] - t["alpha"] for t in tenths]).dropna(axis=1)
+    assert gaps.shape[1] >= 8
+    assert (stats.ttest_1samp(gaps, 0.0).pvalue > ALARM / gaps.shape[1]).all()
 
 
 @lru_cache(maxsize=1)
