@@ -22,7 +22,7 @@ from quant.stages.registry import Context, Inputs, Stage
 if TYPE_CHECKING:
     from quant.settings import Config
 
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "clarabel", "pyqlib")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "clarabel", "pyqlib")
 SHOWN = (
     tables.NAV, tables.METRICS, tables.FILLS, tables.WEIGHTS, tables.SOLVES, tables.ALPHA,
     tables.BINDINGS,
