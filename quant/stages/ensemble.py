@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 NAME = "model2"  # runs:/<run>/model2
 DATA = (tables.FEATURES, tables.LABELS, tables.SESSIONS, tables.MEMBERSHIP)
-REQUIREMENTS = ("numpy", "pandas", "pyarrow", "scikit-learn", "threadpoolctl", "lightgbm", "xgboost")
+REQUIREMENTS = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "threadpoolctl",
+    "lightgbm",
+    "xgboost",
+)
 
 
 def here() -> dict[str, str]:
