@@ -64,8 +64,10 @@ def ensemble(
                   the standardised predictions; uncertainty, the standard deviation of these
                   about the score, members weighted as in it: unitless, 0 for one member
     """
-    share = weights(members)
-    scored = [standardise(p, starts) for p in predictions]
+    share, scored = weights(members), [standardise(p, starts) for p in predictions]
+    # one order of adding, whatever the order in which they come: a stored ensemble has its own
+    order = sorted(range(len(members)), key=lambda i: members[i])
+    share, scored = share[order], [scored[i] for i in order]
     score = np.zeros_like(scored[0])
     for weight, one in zip(share, scored, strict=True):
         score += weight * one

@@ -63,3 +63,14 @@ def test_candidates_are_each_model_and_their_ensemble():
     assert scores.members("ensemble", ["a", "b"]) == ("a", "b")
     with pytest.raises(ConfigError, match="'c' is unknown; choose one of"):
         scores.members("c", ["a", "b"])
+
+
+def test_the_order_of_the_members_moves_no_bit():
+    rng = generator(9, "z")
+    members = [Member(m, h) for m in ("xgboost", "mlp", "ridge") for h in (5, 10, 21)]
+    said = [rng.standard_normal(11) for _ in members]
+    score, uncertainty = scores.ensemble(members, said, STARTS)
+    other = [4, 0, 8, 2, 6, 1, 5, 7, 3]
+    again = scores.ensemble([members[i] for i in other], [said[i] for i in other], STARTS)
+    assert_array_equal(again[0], score)
+    assert_array_equal(again[1], uncertainty)
