@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 import quant.features as room
+from quant.core import horizons
 from quant.core.panel import Panel
 from quant.core.types import Frame, Matrix
 from quant.features import PRODUCERS
@@ -179,11 +180,10 @@ def selection_by_full_sample_ic():
         made = compute(panel, membership)
         names = [p.name for p in PRODUCERS]
         ranks = made.groupby("date")[names].rank(pct=True) - 0.5
-        known = made[["date", "symbol"]].merge(
-            label(panel, membership), on=["date", "symbol"], how="left"
-        )
+        month = horizons.at(label(panel, membership), MONTH)
+        known = made[["date", "symbol"]].merge(month, on=["date", "symbol"], how="left")
         ic = ranks.groupby(known["date"].dt.year).corrwith(known["label"])
-        steady = (ic.mean() / ic.std()).sort_values(key=np.abs)[-20:]
+        steady = (ic.mean() / ic.std()).dropna().sort_values(key=np.abs)[-40:]
         mix = ranks[steady.index].fillna(0.0) @ steady
         return made[["date", "symbol"]].assign(mix=mix.astype(np.float32))
 
