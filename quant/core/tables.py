@@ -281,14 +281,7 @@ ALPHA = table(
     key=DAY,
 )
 # a logged ensemble scored again: the columns of ALPHA; stage score, no part of a run
-SCORED = table(
-    "scored",
-    dates("date"),
-    strings("symbol"),
-    doubles("score", "uncertainty", "alpha"),
-    integers("fold"),
-    key=DAY,
-)
+SCORED = replace(ALPHA, name="scored")
 # one row a refit and member: the model, the horizon of its labels in sessions, its draw
 FOLDS = table(
     "folds",

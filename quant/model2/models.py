@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
+import numpy as np
+
 from quant.core.errors import DataError
 from quant.core.types import Codes, Matrix, Vector
 from quant.model2.design import Design32
@@ -76,6 +78,13 @@ def save(model: Model, path: Path) -> Path:
     file = path.parent / (path.name + model.suffix)
     file.write_bytes(model.to_bytes())
     return file
+
+
+def rows_of(block: Codes, blocks: Codes, name: str) -> Codes:
+    """Rows whose block is among `blocks`, in order; raises DataError where there is none."""
+    rows = np.flatnonzero(np.isin(block, blocks))
+    check_rows(name, rows.size)
+    return rows
 
 
 def check_rows(name: str, rows: int) -> None:

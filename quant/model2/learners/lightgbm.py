@@ -8,7 +8,7 @@ import numpy as np
 from quant.core.types import Codes, Matrix, Vector
 from quant.model2.design import Design32
 from quant.model2.learners.boosting import Boosting
-from quant.model2.models import check_rows
+from quant.model2.models import rows_of
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class LightGBMFitter:
         """Boost on the rows of `blocks`."""
         import lightgbm
 
-        rows = np.flatnonzero(np.isin(self.block, blocks))
-        check_rows("lightgbm", rows.size)
+        rows = rows_of(self.block, blocks, "lightgbm")
         settings = {**self.settings, "seed": seed}
         part = self.whole.subset(rows.tolist(), params=self.settings).construct()
         part.set_label(self.y[rows, label])

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from quant.core.errors import ConfigError
 from quant.core.types import Codes, Matrix, Vector
 from quant.model2.design import Design32
-from quant.model2.models import check_rows
+from quant.model2.models import rows_of
 
 SCALE = np.float32(np.sqrt(12.0))  # ranks are uniform on [-0.5, 0.5]: this gives them variance 1
 TILE = 512  # rows of one matrix product: of equal shape, so that a row's bits are its own
@@ -62,8 +62,7 @@ class MLPFitter:
         """Adam on shuffled batches of the rows of `blocks`, on one thread: its bits repeat."""
         from sklearn.neural_network import MLPRegressor
 
-        rows, of = np.flatnonzero(np.isin(self.block, blocks)), self.learner
-        check_rows("mlp", rows.size)
+        rows, of = rows_of(self.block, blocks, "mlp"), self.learner
         net = MLPRegressor(
             hidden_layer_sizes=of.hidden,
             alpha=of.penalty,

@@ -9,12 +9,10 @@ that no label of the one part overlaps the other.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from quant.core.types import Codes, Matrix
 from quant.model2.design import Design32
 from quant.model2.learners.lightgbm import LightGBMModel
-from quant.model2.models import check_rows
+from quant.model2.models import rows_of
 
 PUBLISHED: dict[str, Any] = {
     "objective": "mse",
@@ -83,6 +81,5 @@ class QlibLightGBMFitter:
     def _part(self, blocks: Codes, label: int, settings: dict[str, Any]) -> Any:
         import lightgbm
 
-        rows = np.flatnonzero(np.isin(self.block, blocks))
-        check_rows("qlib_lightgbm", rows.size)
+        rows = rows_of(self.block, blocks, "qlib_lightgbm")
         return lightgbm.Dataset(self.x[rows], label=self.y[rows, label], params=settings)

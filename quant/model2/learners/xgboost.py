@@ -8,7 +8,7 @@ import numpy as np
 from quant.core.types import Codes, Matrix, Vector
 from quant.model2.design import Design32
 from quant.model2.learners.boosting import Boosting
-from quant.model2.models import check_rows
+from quant.model2.models import rows_of
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ class XGBoostFitter:
         """Boost on the rows of `blocks`."""
         import xgboost
 
-        rows = np.flatnonzero(np.isin(self.block, blocks))
-        check_rows("xgboost", rows.size)
+        rows = rows_of(self.block, blocks, "xgboost")
         part = xgboost.QuantileDMatrix(
             self.x[rows],
             label=self.y[rows, label],
