@@ -20,7 +20,7 @@ FACTS = {
 }
 PROVIDERS = ("sim", "files", "yfinance", "tushare")
 # parts of the design that later releases bring; asking for them is refused, not ignored
-LATER = {"model1.enabled": "regimes (Model 1)", "rl.enabled": "the RL controller"}
+LATER = {"rl.enabled": "the RL controller"}
 
 
 def require(name: str, value: float, low: float, high: float, unit: str) -> None:
@@ -600,10 +600,151 @@ class Importance:
 
 
 @dataclass
+class Hmm:
+    """Hidden Markov model of one stream of every index."""
+
+    n_states: int = 3
+    retrain_freq: str = "W"  # refit at the first close of every calendar week
+    random_state: int = 42  # of the random starts, with the name of the index
+
+    def __post_init__(self) -> None:
+        require("model1.hmm n_states", self.n_states, 3, 3, "states: bear, sideways, bull")
+        require_in("model1.hmm retrain_freq", self.retrain_freq, ("W",))
+        require("model1.hmm random_state", self.random_state, 0, 2**32 - 1, "a whole number")
+
+
+@dataclass
+class Bocpd:
+    """Bayesian online detection of changes."""
+
+    base_hazard_days: float = 90.0  # mean sessions between changes
+    severity_metric: str = "studentT"
+    prob_threshold: float = 0.7  # of a run of less than five sessions
+
+    def __post_init__(self) -> None:
+        require("model1.bocpd.base_hazard_days", self.base_hazard_days, 2, 10_000, "sessions")
+        require_in("model1.bocpd.severity_metric", self.severity_metric, ("studentT",))
+        require("model1.bocpd.prob_threshold", self.prob_threshold, 0, 1, "probability")
+
+
+@dataclass
+class SystemicThresholds:
+    """Percentiles of their own past from which the market moves as one."""
+
+    mean_corr_pct: float = 80.0
+    eig1_pct: float = 80.0
+
+    def __post_init__(self) -> None:
+        require("model1.dcc mean_corr_pct", self.mean_corr_pct, 1, 99, "percent")
+        require("model1.dcc eig1_pct", self.eig1_pct, 1, 99, "percent")
+
+
+@dataclass
+class Dcc:
+    """Dynamic conditional correlation of the industries (US: sectors)."""
+
+    window_days: int = 252
+    systemic_thresholds: SystemicThresholds = field(default_factory=SystemicThresholds)
+
+    def __post_init__(self) -> None:
+        require("model1.dcc.window_days", self.window_days, 100, 2520, "sessions")
+
+
+@dataclass
+class Smoothing:
+    """EMA on probabilities."""
+
+    half_life_fast: float = 3.0  # sessions, for ten of them after a break
+    half_life_slow: float = 12.0
+
+    def __post_init__(self) -> None:
+        require("model1.smoothing.half_life_fast", self.half_life_fast, 0.1, 252, "sessions")
+        require_ordered(
+            "model1.smoothing half lives", self.half_life_fast, self.half_life_slow, 252.0
+        )
+
+
+@dataclass
+class VolTargetMap:
+    """Straight line from the probability of crisis to the weight of the floor."""
+
+    crisis_weight_floor: float = 0.0  # at p = 0
+    crisis_weight_ceiling: float = 1.0  # at p = 1
+
+    def __post_init__(self) -> None:
+        require_ordered(
+            "model1.mapping.vol_target_map", 0.0, self.crisis_weight_floor,
+            self.crisis_weight_ceiling, 1.0,
+        )  # fmt: skip
+
+
+@dataclass
+class Mapping:
+    """From states to what the optimizer is given."""
+
+    kappa_trend_bp: float = 10.0  # tilt at p_bull - p_bear = 1, bp over the label's horizon
+    cap_widen_bp: float = 0.0  # of NAV, where nothing tightens
+    crisis_tighten_factor: float = 0.5  # of an exposure cap, once
+    vol_target_floor: float = 0.08  # annualised
+    vol_target_ceiling: float = 0.15  # concerns the RL controller alone
+    vol_target_base: float = 0.12
+    vol_target_map: VolTargetMap = field(default_factory=VolTargetMap)
+
+    def __post_init__(self) -> None:
+        require("model1.mapping.kappa_trend_bp", self.kappa_trend_bp, 0, 1000, "bp a horizon")
+        require("model1.mapping.cap_widen_bp", self.cap_widen_bp, 0, 10_000, "bp of NAV")
+        require("model1.mapping.crisis_tighten_factor", self.crisis_tighten_factor, 0, 1, "factor")
+        require_ordered(
+            "model1.mapping.vol_target", 0.001, self.vol_target_floor, self.vol_target_base,
+            self.vol_target_ceiling, 2.0,
+        )  # fmt: skip
+
+
+@dataclass
+class PitIndustries:
+    """Where the classification comes from; each region has one way (quant.data.industries)."""
+
+    cn_source: str = "Tushare_sw_l1_snapshot"
+    us_mode: str = "frozen_at_first_seen"
+
+    def __post_init__(self) -> None:
+        require_in("model1.pit_industries.cn_source", self.cn_source, ("Tushare_sw_l1_snapshot",))
+        require_in("model1.pit_industries.us_mode", self.us_mode, ("frozen_at_first_seen",))
+
+
+@dataclass
+class Flip:
+    """Probability that the trend of an industry is another one in ten sessions."""
+
+    model: str = "logistic"  # logistic | xgboost
+    embargo: int = 10  # sessions between the end of a label and the refit that learns from it
+    retrain_every: int = 63  # sessions
+
+    def __post_init__(self) -> None:
+        require_in("model1.flip.model", self.model, ("logistic", "xgboost"))
+        require("model1.flip.embargo", self.embargo, 0, 252, "sessions")
+        require("model1.flip.retrain_every", self.retrain_every, 1, 2520, "sessions")
+
+
+@dataclass
 class Model1:
-    """Industry regimes; off in this release: neutral states, tilt 0, caps unchanged."""
+    """Industry regimes; off: neutral states, tilt 0, caps and the volatility target unchanged."""
 
     enabled: bool = False
+    hmm_trend: Hmm = field(default_factory=Hmm)
+    hmm_vol: Hmm = field(default_factory=Hmm)
+    bocpd: Bocpd = field(default_factory=Bocpd)
+    dcc: Dcc = field(default_factory=Dcc)
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    mapping: Mapping = field(default_factory=Mapping)
+    flip: Flip = field(default_factory=Flip)
+    pit_industries: PitIndustries = field(default_factory=PitIndustries)
+    min_members: int = 5  # an industry of fewer takes its parent's states
+    min_history: int = 252  # sessions of an index before its first states
+
+    def __post_init__(self) -> None:
+        require("model1.min_members", self.min_members, 1, 1000, "names")
+        require("model1.min_history", self.min_history, 60, 2520, "sessions")
 
 
 @dataclass
@@ -686,6 +827,7 @@ class Config:
             for dial in dials(self.tune.space, self.model2.searchable()):
                 for value in dial.ends:
                     self.model2.having({dial.name: value})
+        self._check_vol_target()
         self.evaluation.holdout.check_window(start=self.backtest.start, end=self.backtest.end)
         for name, what in LATER.items():
             group, key = name.split(".")
@@ -693,3 +835,11 @@ class Config:
                 raise ConfigError(
                     f"{name}=true: {what} is not part of this release; leave {name}=false."
                 )
+
+    def _check_vol_target(self) -> None:
+        own, mapped = self.optimizer.vol_target.base, self.model1.mapping.vol_target_base
+        if self.model1.enabled and not self.optimizer.relative and own != mapped:
+            raise ConfigError(
+                f"optimizer.vol_target.base={own:g} and model1.mapping.vol_target_base={mapped:g}: "
+                "with regimes the target comes from the latter; set both to the same value."
+            )

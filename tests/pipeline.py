@@ -11,11 +11,14 @@ from quant import settings
 from quant.core.types import Frame
 from quant.data import calendar
 from quant.data.providers.sim import Sim
-from quant.stages import backtest, features, model2, optimize, risk, universe
+from quant.stages import backtest, features, model1, model2, optimize, risk, universe
 from quant.stages.registry import Context, Inputs, Stage
 
 Frames = dict[str, Frame]
-STAGES = (universe.STAGE, features.STAGE, model2.STAGE, optimize.STAGE, backtest.STAGE, risk.STAGE)
+STAGES = (
+    universe.STAGE, features.STAGE, model2.STAGE, model1.STAGE, optimize.STAGE, backtest.STAGE,
+    risk.STAGE,
+)  # fmt: skip
 # the Chinese window spans a change of the industry scheme, which renumbers the exposure groups
 SPANS = {
     "us": (date(2012, 1, 3), date(2014, 12, 31)),

@@ -28,8 +28,8 @@ class Knobs:
 
     gamma, gamma_ref : risk aversion, of the objective and of the premium
     tau              : two-way turnover a rebalance, fraction of NAV
-    vol_target       : annualised; of the weights less the benchmark's where `relative`
-    name_max         : weight; group_max : exposure of one group; fractions of NAV
+    tracking_error   : annualised, of the weights less the benchmark's where `relative`
+    name_max         : weight, fraction of NAV
     adv_cap          : trade a name and day, fraction of its ADV
     horizon          : sessions of alpha and covariance; periods : sessions a year
     window, coverage : sessions of the covariance; share of them a name must have traded
@@ -41,9 +41,7 @@ class Knobs:
     gamma: float
     gamma_ref: float
     tau: float
-    vol_target: float
     name_max: float
-    group_max: float
     adv_cap: float
     horizon: int
     periods: int
@@ -54,6 +52,7 @@ class Knobs:
     group_min: float = 0.0
     cash_max: float = 1.0
     relative: bool = False
+    tracking_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,9 @@ class Signals:
     member  : (n_days, n_assets) in the universe
     group   : (n_days, n_assets) code of the exposure group, the last known one for a leaver
     groups  : (n_groups,) names of the codes
+    tilt    : (n_days, n_assets) expected return of the industry's trend over the horizon, decimal
+    cap     : (n_days, n_groups) largest exposure, fraction of NAV
+    vol_target : (n_days,) annualised
     """
 
     returns: Matrix
@@ -72,17 +74,29 @@ class Signals:
     member: Mask
     group: Codes
     groups: np.ndarray
+    tilt: Matrix
+    cap: Matrix
+    vol_target: Vector
 
 
-def signals(market: MarketArrays, bars: Panel, alpha: Frame, membership: Frame) -> Signals:
+def signals(
+    market: MarketArrays,
+    bars: Panel,
+    alpha: Frame,
+    membership: Frame,
+    states: Frame,
+    regime: Frame,
+) -> Signals:
     """Spread the tables on the axes of the market.
 
-    bars : fields close, factor; alpha : ALPHA; membership : MEMBERSHIP
+    bars : fields close, factor; alpha, membership, states, regime : tables of these names
     """
     axes = {"dates": market.dates, "symbols": market.symbols}
     codes, names = pd.factorize(membership["group_id"], sort=True)
     spread = Panel.of(membership.assign(code=codes.astype(float)), ["code"], **axes)["code"]
     last = pd.DataFrame(spread).ffill().to_numpy()
+    tilt, cap = regimes(market, membership.assign(code=codes), states, len(names))
+    target = regime.set_index("date")["vol_target"].reindex(pd.DatetimeIndex(market.dates))
     return Signals(
         returns=close_to_close(bars["close"] * bars["factor"]),
         alpha=Panel.of(alpha, ["alpha"], **axes)["alpha"],
@@ -90,7 +104,37 @@ def signals(market: MarketArrays, bars: Panel, alpha: Frame, membership: Frame) 
         # a name that was never a member is never held
         group=np.nan_to_num(last, nan=0.0).astype(np.int64),
         groups=np.asarray(names, dtype=object),
+        tilt=tilt,
+        cap=cap,
+        vol_target=target.ffill().to_numpy(),
     )
+
+
+def regimes(
+    market: MarketArrays, membership: Frame, states: Frame, n_groups: int
+) -> tuple[Matrix, Matrix]:
+    """Tilts by name and caps by group, from the states of the industries.
+
+    membership : with `code`, the group's number
+    Returns    : (n_days, n_assets) decimal over the horizon, 0 for no member;
+                 (n_days, n_groups) fraction of NAV: the last known one where a group has no member,
+                 none at all before it ever had
+    """
+    own = membership.merge(states, on=["date", "industry_id"], how="left", validate="m:1")
+    if own["cap_long"].isna().any():
+        row = own[own["cap_long"].isna()].iloc[0]
+        raise DataError(
+            f"{row['industry_id']} has members on {row['date']:%Y-%m-%d} but no states; "
+            "make states and membership by one run."
+        )
+    axes = {"dates": market.dates, "symbols": market.symbols}
+    tilt = np.nan_to_num(Panel.of(own, ["tilt_bp"], **axes)["tilt_bp"]) / 1e4
+    cap = np.full((market.dates.size, n_groups), np.nan)
+    least = own.groupby(["date", "code"])["cap_long"].min()
+    day = np.searchsorted(market.dates, least.index.get_level_values(0).to_numpy("datetime64[D]"))
+    # states hold float32: 0.15 of them is 0.15 again
+    cap[day, least.index.get_level_values(1)] = least.to_numpy(np.float64).round(6)
+    return tilt, pd.DataFrame(cap).ffill().fillna(1.0).to_numpy()
 
 
 @dataclass
@@ -146,6 +190,11 @@ class Optimized:
         s = self.signals
         return np.nan_to_num(s.alpha[t, names], nan=0.0) * s.member[t, names]
 
+    def tilt(self, t: int, names: Codes) -> Vector:
+        """Expected return of the trend of the industries of `names` over the horizon."""
+        s = self.signals
+        return s.tilt[t, names] * s.member[t, names]
+
     def problem(self, t: int, state: State, names: Codes) -> Problem:
         """The canonical problem of readings 13 for the close of session `t`."""
         k, s, m = self.knobs, self.signals, self.market
@@ -156,9 +205,12 @@ class Optimized:
         weights = member / member.sum()
         # measured from the benchmark, the benchmark needs no premium to be the answer
         premium = 0.0 if k.relative else k.gamma_ref
-        mu = expected_return(covariance, weights, premium, self.alpha(t, names))
+        mu = expected_return(
+            covariance, weights, premium, self.alpha(t, names), self.tilt(t, names)
+        )
         no_group = np.isin(s.groups, NO_INDUSTRY)
         present = np.bincount(s.group[t, names], weights=member, minlength=s.groups.size) > 0
+        low = np.where(no_group | ~present, 0.0, k.group_min)
         fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
         # what did not trade today is taken as suspended tomorrow
         cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)
@@ -177,10 +229,10 @@ class Optimized:
             sell_cap=cap,
             groups=s.group[t, names],
             # names without a known industry are no industry of their own
-            group_low=np.where(no_group | ~present, 0.0, k.group_min),
-            group_high=np.where(no_group, 1.0, k.group_max),
+            group_low=low,
+            group_high=np.where(no_group, 1.0, np.maximum(s.cap[t], low)),
             tau=k.tau,
-            vol_target=k.vol_target,
+            vol_target=k.tracking_error if k.relative else float(s.vol_target[t]),
             horizons_per_year=k.periods / k.horizon,
             cash_high=k.cash_max,
             benchmark=weights if k.relative else None,

@@ -256,6 +256,90 @@ MEMBERSHIP = table(
     "membership", dates("date"), strings("symbol", "industry_id", "group_id"), key=DAY
 )
 
+# -- model 1 --------------------------------------------------------------------------------
+TREND = ("p_trend_bull", "p_trend_bear", "p_trend_sideways")
+VOL = ("p_vol_calm", "p_vol_turbulent", "p_vol_crisis")
+# one row an industry with members; tilt_bp over the label's horizon, caps fractions of NAV
+STATES = table(
+    "states",
+    dates("date"),
+    strings("industry_id"),
+    floats(*TREND, *VOL, "p_sys_diversifying", "p_sys_systemic"),
+    floats("p_flip_10d", "tilt_bp", "cap_long", "cap_short"),
+    key=("date", "industry_id"),
+)
+# the states that industries are reconciled with: the market's, and of the US its sectors'
+PARENT_STATES = table(
+    "parent_states",
+    dates("date"),
+    strings("node_id", "level"),
+    floats(*TREND, *VOL),
+    key=("date", "node_id"),
+)
+# of the market: mean correlation and largest eigenvalue / n of the industries (US: sectors), their
+# percentile ranks within their own past, mean p_vol_crisis, annualised volatility target
+REGIME = table(
+    "regime",
+    dates("date"),
+    doubles("mean_corr", "eig1", "rank_corr", "rank_eig1", "p_systemic", "p_crisis", "vol_target"),
+    key=("date",),
+)
+# where an industry keeps a risk beyond its parent's bound: its p_vol_crisis and the parent's
+OVERRIDES = table(
+    "overrides",
+    dates("date"),
+    strings("node_id"),
+    floats("p_vol_crisis", "parent"),
+    key=("date", "node_id"),
+)
+# sessions on which a change was likely; stream: vol or slope, run: most likely sessions since it
+BREAKS = table(
+    "breaks",
+    dates("date"),
+    strings("node_id", "stream"),
+    doubles("p_short"),
+    integers("run"),
+    key=("date", "node_id", "stream"),
+)
+# equal-weight indices of market, sectors and industries: return of the session, names that belong
+INDICES = table(
+    "indices",
+    dates("date"),
+    strings("node_id", "level"),
+    doubles("ret"),
+    integers("members"),
+    key=("date", "node_id"),
+)
+# parameters of every refit; kind: trend (log slope a session) or vol (returns a session)
+HMM_FITS = table(
+    "hmm_fits",
+    dates("date"),
+    strings("node_id", "kind"),
+    doubles("loglik", *(f"{what}_{i}" for what in ("mean", "sd", "stay") for i in (1, 2, 3))),
+    key=("date", "node_id", "kind"),
+)
+# refits of the forecast of flips: rows learned from, their share of flips, and of the forecasts
+# known by then the Brier score and that of the share
+FLIP_FITS = table(
+    "flip_fits",
+    dates("date"),
+    integers("rows"),
+    doubles("base_rate", "brier", "brier_base"),
+    key=("date",),
+)
+
+# what the regimes added or cost: the book again without one of their flags (or all of them)
+# flag: tilts, caps, target or all; differences are the book's less those without it, the Sharpe's
+# with a 95 % interval
+ATTRIBUTION = table(
+    "attribution",
+    strings("flag"),
+    doubles("ann_return", "ann_vol", "sharpe", "max_drawdown", "turnover"),
+    doubles("d_return", "d_vol", "d_sharpe", "low", "high"),
+    key=("flag",),
+    known=SUMMARY,
+)
+
 # -- model 2 --------------------------------------------------------------------------------
 FEATURES = table("features", dates("date"), strings("symbol"), key=DAY, extra=pa.float32())
 # horizon: h, sessions; raw: residual return open(t+1) to open(t+1+h), decimal; label: its rank,

@@ -15,6 +15,7 @@ CATALOGUE = {
     "dataset": "the same bars as a Qlib .bin dataset",
     "features": "what is known about every member at every close, and the labels",
     "model2": "stock alphas by walk-forward, chosen by purged cross-validation",
+    "model1": "the state of every industry: tilts, caps, the volatility target",
     "importance": "what the models make of their features: Shapley values, families left out",
     "optimize": "daily target weights, filled as wished: the optimizer alone",
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",

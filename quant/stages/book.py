@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEEDS = (
     tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.MEMBERSHIP, tables.ALPHA,
+    tables.STATES, tables.REGIME,
 )  # fmt: skip
 
 
@@ -45,9 +46,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         gamma=o.gamma,
         gamma_ref=o.gamma if o.gamma_ref is None else o.gamma_ref,
         tau=o.turnover.tau,
-        vol_target=o.vol_target.base if o.tracking_error is None else o.tracking_error,
         name_max=o.name_max,
-        group_max=o.group_max,
         adv_cap=o.adv_cap,
         horizon=s["horizon"],
         periods=s["region"].periods,
@@ -58,6 +57,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
         group_min=o.group_min,
         cash_max=o.cash_max,
         relative=o.relative,
+        tracking_error=o.tracking_error or 0.0,
     )
 
 
@@ -87,7 +87,7 @@ def optimized(
     """Market, policy, and the first and last session of the run."""
     arrays, bars = market(s, f, c.region)
     alpha = f["alpha"]
-    seen = signals(arrays, bars, alpha, f["membership"])
+    seen = signals(arrays, bars, alpha, f["membership"], f["states"], f["regime"])
     first, last = window(s["window"], arrays, seen.alpha)
     charge = charged(s, arrays, c.region)
     return arrays, Optimized(arrays, seen, charge, knobs(s), first), first, last

@@ -55,8 +55,10 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     recorded = solves[solves["date"] == problem.date].iloc[0].to_dict()
     agreement = again.agree(problem, solution, f["decisions"], recorded)
     alpha = policy.alpha(t, names)
-    premium = problem.mu - alpha
-    returns = {"premium": premium, "alpha": alpha} if premium.any() else {"alpha": alpha}
+    tilt = policy.tilt(t, names)
+    parts = {"premium": problem.mu - alpha - tilt, "tilt": tilt}
+    returns = {name: part for name, part in parts.items() if np.abs(part).max() > 1e-12}
+    returns |= {"alpha": alpha}
     inputs = ExplainInputs(
         region=c.region,
         currency=s["book"]["region"].currency,

@@ -15,7 +15,8 @@ from quant.data.providers.base import empty
 from quant.optimizer.solve import solve
 
 DAYS, NAMES = 40, 12
-KNOBS = Knobs(8.0, 8.0, 0.2, 0.12, 0.5, 0.25, 1.0, 21, 252, 30, 0.6)
+KNOBS = Knobs(8.0, 8.0, 0.2, 0.5, 1.0, 21, 252, 30, 0.6)
+CAP = 0.25
 
 
 def policy(groups: list[str], hole: int | None = None) -> tuple[Optimized, State]:
@@ -32,7 +33,8 @@ def policy(groups: list[str], hole: int | None = None) -> tuple[Optimized, State
         returns[hole] = np.nan
     group = np.tile(np.arange(NAMES) % len(groups), (DAYS, 1))
     seen = Signals(returns, np.zeros((DAYS, NAMES)), np.ones((DAYS, NAMES), bool), group,
-                   np.array(groups, dtype=object))  # fmt: skip
+                   np.array(groups, dtype=object), np.zeros((DAYS, NAMES)),
+                   np.full((DAYS, len(groups)), CAP), np.full(DAYS, 0.12))  # fmt: skip
     made = Optimized(market, seen, charges(market, 5e-4, 1e-5), KNOBS, DAYS - 1)
     nothing = np.zeros(NAMES)
     state = State(dates[-1], 1e6, 1e6, nothing, nothing, np.ones(NAMES, bool))
@@ -42,7 +44,7 @@ def policy(groups: list[str], hole: int | None = None) -> tuple[Optimized, State
 def test_names_without_an_industry_are_not_capped_as_if_they_were_one():
     made, state = policy(["Energy", "Unknown"])
     high = made.problem(DAYS - 1, state, np.arange(NAMES)).group_high
-    np.testing.assert_array_equal(high, [KNOBS.group_max, 1.0])
+    np.testing.assert_array_equal(high, [CAP, 1.0])
 
 
 def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
@@ -53,15 +55,16 @@ def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
 def test_a_group_without_a_member_today_is_asked_for_nothing():
     made, state = policy(["Energy", "Materials", "Later"])
     made.signals.group[made.signals.group == 2] = 0
-    made.knobs = replace(KNOBS, group_max=1.0, group_min=0.05)
+    made.knobs = replace(KNOBS, group_min=0.05)
     problem = made.problem(DAYS - 1, state, np.arange(NAMES))
     np.testing.assert_array_equal(problem.group_low, [0.05, 0.05, 0.0])
 
 
 def test_measured_from_the_benchmark_and_without_alpha_the_benchmark_is_the_answer():
     made, state = policy(["Energy", "Materials"])
-    free = {"name_max": 1.0, "group_max": 1.0, "group_min": 0.3, "cash_max": 0.02, "tau": 2.0}
-    made.knobs = replace(KNOBS, relative=True, vol_target=0.05, **free)
+    free = {"name_max": 1.0, "group_min": 0.3, "cash_max": 0.02, "tau": 2.0}
+    made.signals.cap[:] = 1.0
+    made.knobs = replace(KNOBS, relative=True, tracking_error=0.05, **free)
     problem = made.problem(DAYS - 1, state, np.arange(NAMES))
     equal = np.full(NAMES, 1 / NAMES)
     np.testing.assert_array_equal(problem.benchmark, equal)
