@@ -19,6 +19,7 @@ CATALOGUE = {
     "importance": "what the models make of their features: Shapley values, families left out",
     "optimize": "daily target weights, filled as wished: the optimizer alone",
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
+    "attribution": "what the regimes added or cost, flag by flag",
     "risk": "the forecast of risk scored against rivals, on what came",
     "qlib": "the recorded decisions replayed in Qlib, and how far the two agree",
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
