@@ -95,9 +95,11 @@ def detect(panel: Panel, spec: Spec, tick: Tick) -> Detected:
         tick(number + 1, 4)
     young, run = {}, {}
     for name, stream in streams.items():
-        priors = bocpd.priors_from(stream, burn_in=spec.history)
-        seen = bocpd.monitor(stream, spec.hazard, priors)
-        young[name], run[name] = seen.p_short, seen.run
+        prior, begin = bocpd.priors_from(stream, spec.history)
+        seen = bocpd.monitor(stream, spec.hazard, prior, begin)
+        # runs are young at first because they are all there is
+        settled = np.arange(len(stream))[:, None] >= begin + bocpd.SHORT
+        young[name], run[name] = np.where(settled, seen.p_short, 0.0), seen.run
     tick(3, 4)
     return Detected(walked["mean"], walked["variance"], young, run)
 
