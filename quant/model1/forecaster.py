@@ -139,8 +139,8 @@ def walk(
                 shift, scale = _platt(odds[past][own], truth)
                 table.append((r, y.size, y.mean(), _brier(made[past][own], truth),
                               _brier(base, truth)))  # fmt: skip
-            if score is not None:
-                ahead = slice(r + 1, end + 1)
+            ahead = slice(r + 1, end + 1)
+            if score is not None and valid[ahead].any():
                 z = np.full(valid[ahead].shape, np.nan)
                 z[valid[ahead]] = np.clip(score(x[ahead][valid[ahead]]), -LARGEST, LARGEST)
                 odds[ahead], share[ahead] = z, table[-1][2]
@@ -198,9 +198,9 @@ def _trees(x: Matrix, y: Vector, seed: int) -> Score:
 
     settings = {
         "objective": "binary:logistic", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
-        "subsample": 0.7, "nthread": 1, "seed": seed,
+        "reg_lambda": 50, "subsample": 0.7, "nthread": 1, "seed": seed,
     }  # fmt: skip
-    fitted = xgboost.train(settings, xgboost.DMatrix(x, y), num_boost_round=120)
+    fitted = xgboost.train(settings, xgboost.DMatrix(x, y), num_boost_round=100)
     return lambda rows: fitted.predict(xgboost.DMatrix(rows), output_margin=True).astype(float)
 
 
