@@ -719,8 +719,10 @@ class Flip:
     model: str = "logistic"  # logistic | xgboost
     embargo: int = 10  # sessions between the end of a label and the refit that learns from it
     retrain_every: int = 63  # sessions
+    min_rows: int = 500  # known rows of industries, every fifth session, to learn from
 
     def __post_init__(self) -> None:
+        require("model1.flip.min_rows", self.min_rows, 50, 1_000_000, "rows")
         require_in("model1.flip.model", self.model, ("logistic", "xgboost"))
         require("model1.flip.embargo", self.embargo, 0, 252, "sessions")
         require("model1.flip.retrain_every", self.retrain_every, 1, 2520, "sessions")

@@ -43,7 +43,15 @@ def market(region: str) -> Market:
         frames = _ended(frames, symbol, day, gain)
     frames["listings"].loc[frames["listings"]["symbol"] == late[3], "truncated"] = True
     frames["index_members"] = _indexed(frames["bars"]["symbol"].unique(), cut)
-    return Market(tiny(region), frames, cut)
+    config = tiny(region)
+    config.model1 = settings.Model1(
+        enabled=True,
+        min_members=2,
+        min_history=120,
+        dcc=settings.Dcc(window_days=120),
+        flip=settings.Flip(min_rows=100),
+    )
+    return Market(config, frames, cut)
 
 
 def _ended(frames: Frames, symbol: str, day: np.datetime64, gain: float) -> Frames:
@@ -79,8 +87,8 @@ def test_nothing_up_to_t_depends_on_what_comes_after(whole, without, tmp_path):
         mine, theirs = (audit.known(f[table.name], table, given.cut) for f in (full, other))
         found = audit.compare(mine, theirs, table.key)
         assert found.first is None, (table.name, found.first)
-        assert found.rows or table.known == SUMMARY, table.name
-    for name in ("members", "features", "labels", "alpha", "nav", "fills"):
+        assert found.rows or table.known == SUMMARY or table.name == "overrides", table.name
+    for name in ("members", "features", "labels", "alpha", "states", "regime", "nav", "fills"):
         # the market goes on after t, and goes on differently
         assert not full[name].equals(other[name]), name
 
@@ -93,5 +101,10 @@ def test_the_market_has_what_could_leak(whole):
     assert known["nav"]["date"].nunique() > 40
     assert known["folds"]["fold"].nunique() > 2
     assert known["alpha"]["alpha"].abs().sum() > 0
+    assert known["hmm_fits"]["date"].nunique() > 20 and known["regime"]["mean_corr"].notna().any()
+    assert (
+        known["states"]["tilt_bp"].abs().max() > 1 and known["states"]["p_flip_10d"].notna().all()
+    )
+    assert known["flip_fits"]["rows"].max() > 0
     ends = given.frames["listings"]["delist_date"]
     assert (ends > given.cut).any() and (ends == given.cut).any()

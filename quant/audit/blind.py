@@ -118,7 +118,9 @@ def _reshuffled(spells: Frame, day: pd.Timestamp, rng: np.random.Generator) -> F
     for name in ("industry_id", "group_id"):
         if name in new:
             # sorts before every known one
-            new[name] = np.where(rng.random(len(new)) < 0.5, "0 new", "1 new")
+            # a group's name is none of an industry's that lies in another
+            kind = "new group" if name == "group_id" else "new"
+            new[name] = np.where(rng.random(len(new)) < 0.5, f"0 {kind}", f"1 {kind}")
     both = pd.concat([known, new], ignore_index=True)
     both["out_date"] = both["out_date"].astype("datetime64[ns]")
     return both.sort_values(

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import optimize
 
 from quant.core.errors import DataError
-from quant.core.types import Codes, Matrix, Vector
+from quant.core.types import Codes, Mask, Matrix, Vector
 from quant.model1 import garch
 
 LEAST = 3  # series without which a mean correlation says little
@@ -135,12 +135,13 @@ class Walked:
     counts: Mapping[str, float]
 
 
-def walk(returns: Matrix, refits: Codes, window: int = 252) -> Walked:
+def walk(returns: Matrix, refits: Codes, window: int = 252, seen: Mask | None = None) -> Walked:
     """Refit at `refits` on the trailing `window`, filter daily.
 
     returns : (n_days, n_series) decimal, NaN = none
-    Only series with a return on at least 95 % of the window take part until the next refit; a
-    day without one is no news, a residual of 0.
+    seen    : (n_days, n_series) whether a series existed by the close; by default all always did
+    Only series that did, with a return on at least 95 % of the window, take part until the next
+    refit; a day without one is no news, a residual of 0.
     """
     n_days, n_series = returns.shape
     mean_corr, eig1 = np.full(n_days, np.nan), np.full(n_days, np.nan)
@@ -153,7 +154,8 @@ def walk(returns: Matrix, refits: Codes, window: int = 252) -> Walked:
         if row + 1 < window:
             continue
         past = returns[row + 1 - window : row + 1]
-        used = np.flatnonzero(np.isfinite(past).mean(axis=0) >= 0.95)
+        there = np.isfinite(past).mean(axis=0) >= 0.95
+        used = np.flatnonzero(there if seen is None else there & seen[row])
         if used.size < LEAST:
             continue
         centre = np.nanmean(past[:, used], axis=0)

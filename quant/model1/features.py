@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quant.core.errors import DataError
-from quant.core.types import Codes, Dates, Frame, Matrix
+from quant.core.types import Codes, Dates, Frame, Mask, Matrix
 
 MARKET = "market"
 LEVELS = ("market", "sector", "industry")
@@ -57,20 +56,22 @@ class Panel:
     returns: Matrix
     members: Codes
 
+    @property
+    def seen(self) -> Mask:
+        """(n_days, n_nodes) whether the node was ever seen up to the close.
+
+        Before, its returns are a past that nobody could have written down yet: they may enter what
+        is said of the node itself later on, and of nothing else.
+        """
+        return np.maximum.accumulate(self.members > 0, axis=0)
+
 
 def tree(membership: Frame) -> Tree:
     """The tree of a MEMBERSHIP table; a group that is its own industry is no level of its own.
 
-    Raises DataError where an industry belongs to two groups.
+    An industry belongs to the group with which it was first seen, whatever it is given later.
     """
-    pairs = membership[["industry_id", "group_id"]].drop_duplicates()
-    if pairs["industry_id"].duplicated().any():
-        name = pairs.loc[pairs["industry_id"].duplicated(), "industry_id"].iloc[0]
-        groups = sorted(pairs.loc[pairs["industry_id"] == name, "group_id"])
-        raise DataError(
-            f"industry {name} belongs to the groups {groups}; one industry has one group: give "
-            "each its own industry_id."
-        )
+    pairs = membership[["date", "industry_id", "group_id"]].drop_duplicates(["industry_id"])
     pairs = pairs.sort_values("industry_id", ignore_index=True)
     two = pairs["industry_id"] != pairs["group_id"]
     sectors = sorted(pairs.loc[two, "group_id"].unique())
@@ -157,9 +158,10 @@ def slope(returns: Matrix, window: int = 21) -> Matrix:
     weight = np.arange(window) - (window - 1) / 2
     weight = weight / np.square(weight).sum()
     made = np.full(price.shape, np.nan)
-    if len(price) >= window:
-        views = np.lib.stride_tricks.sliding_window_view(price, window, axis=0)
-        made[window - 1 :] = views @ weight
+    made[window - 1 :] = 0.0
+    # term by term, not by BLAS: the bits of a row must not depend on how many follow
+    for lag in range(window):
+        made[window - 1 :] += weight[window - 1 - lag] * price[window - 1 - lag : len(price) - lag]
     enough = pd.DataFrame(known.astype(float)).rolling(window, min_periods=window).mean() >= 2 / 3
     return np.where(enough.to_numpy(), made, np.nan)
 

@@ -39,7 +39,8 @@ class Spec:
     kappa          : bp; widen : fraction of NAV; tighten : factor
     targets        : floor and base of the volatility target, annualised
     crisis_weights : weight of the floor where no crisis is likely, and where it is certain
-    flip_model     : logistic or xgboost; embargo, flip_every : sessions
+    flip_model     : logistic or xgboost; embargo, flip_every : sessions;
+                     flip_rows : least number of known flips that it learns from
     least          : members, history : sessions, below which the parent's states are taken
     """
 
@@ -59,6 +60,7 @@ class Spec:
     flip_model: str = "logistic"
     embargo: int = 10
     flip_every: int = 63
+    flip_rows: int = 500
     least: int = 5
     history: int = 252
 
@@ -127,6 +129,7 @@ def fuse(panel: Panel, found: Detected, spec: Spec) -> Fused:
     parent = panel.tree.parent
     small = panel.members < spec.least
     breaks = np.logical_or.reduce([p > spec.break_at for p in found.young.values()])
+    breaks &= panel.seen
     fast = fusion.switched(breaks, parent)
     final, kept = {}, np.zeros(small.shape, dtype=bool)
     for kind, walked in (("trend", found.trend), ("vol", found.vol)):
@@ -147,9 +150,13 @@ def fuse(panel: Panel, found: Detected, spec: Spec) -> Fused:
 
 def systemic(panel: Panel, spec: Spec) -> tuple[Frame, Mapping[str, float]]:
     """REGIME without what the states add, and the counts of the correlation model."""
-    tree = panel.tree
-    nodes = tree.of_level("sector") if tree.of_level("sector").size else tree.leaves
-    made = dcc.walk(panel.returns[:, nodes], features.weekly(panel.dates), spec.window)
+    sectors = panel.tree.of_level("sector")
+    # a classification has sectors where it had them on its first day
+    begun = panel.members[int(np.argmax(panel.members[:, 0] > 0))]
+    nodes = sectors if begun[sectors].any() else panel.tree.leaves
+    made = dcc.walk(
+        panel.returns[:, nodes], features.weekly(panel.dates), spec.window, panel.seen[:, nodes]
+    )
     risk = dcc.systemic(made.mean_corr, made.eig1, spec.systemic_at)
     frame = pd.DataFrame(
         {
@@ -178,7 +185,10 @@ def flips(
     truth = forecaster.flips(np.where(known, trend, np.nan))
     start = int(np.argmax(panel.members[:, 0] > 0))
     refits = np.arange(start + spec.flip_every, panel.dates.size, spec.flip_every)
-    made = forecaster.walk(x, truth, refits, embargo=spec.embargo, model=spec.flip_model, seed=seed)
+    made = forecaster.walk(
+        x, truth, refits, embargo=spec.embargo, min_rows=spec.flip_rows, model=spec.flip_model,
+        seed=seed,
+    )  # fmt: skip
     fits = made.refits.assign(date=panel.dates[made.refits["row"]].astype("datetime64[ns]"))
     return made.p_flip, fits[tables.FLIP_FITS.schema.names]
 
@@ -305,14 +315,13 @@ def _breaks(panel: Panel, found: Detected, spec: Spec) -> Frame:
 
 def _indices(panel: Panel) -> Frame:
     nodes = np.arange(panel.tree.names.size)
-    keep = np.isfinite(panel.returns) | (panel.members > 0)
-    made = _long(panel, nodes, keep, "node_id", ret=panel.returns, members=panel.members)
+    made = _long(panel, nodes, panel.seen, "node_id", ret=panel.returns, members=panel.members)
     return made.assign(level=_level(panel, made))
 
 
 def _fits(panel: Panel, walked: hmm.Walked, kind: str) -> Frame:
     """HMM_FITS rows: parameters in the stream's own units."""
-    refit, node = np.nonzero(np.isfinite(walked.loglik))
+    refit, node = np.nonzero(np.isfinite(walked.loglik) & panel.seen[walked.refits])
     made = {
         "date": panel.dates[walked.refits[refit]].astype("datetime64[ns]"),
         "node_id": panel.tree.names[node],

@@ -47,6 +47,7 @@ def spec(s: Mapping[str, Any]) -> states.Spec:
         flip_model=m.flip.model,
         embargo=m.flip.embargo,
         flip_every=m.flip.retrain_every,
+        flip_rows=m.flip.min_rows,
         least=m.min_members,
         history=m.min_history,
     )

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quant.core.errors import DataError
 from quant.model1 import features
 from quant.model1.features import Tree, log_volatility, panel, slope, tree, weekly
 
@@ -34,10 +33,10 @@ def test_the_tree_has_a_level_for_groups_only_where_they_are_not_the_industries(
     assert list(made.parent) == [-1, 0, 0, 1, 2] and list(made.leaves) == [3, 4]
 
 
-def test_an_industry_of_two_groups_is_refused():
-    both = membership([(0, "a", "X.1", "X"), (0, "b", "X.1", "Y")])
-    with pytest.raises(DataError, match=r"X\.1 belongs to the groups \['X', 'Y'\]"):
-        tree(both)
+def test_an_industry_stays_in_the_group_it_was_first_seen_with():
+    made = tree(membership([(0, "a", "X.1", "X"), (1, "b", "X.1", "Y"), (1, "c", "Y.2", "Y")]))
+    assert list(made.names) == ["market", "X", "Y", "X.1", "Y.2"]
+    assert list(made.parent) == [-1, 0, 0, 1, 2]
 
 
 def test_a_return_is_that_of_the_members_of_the_evening_before():
