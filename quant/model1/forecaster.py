@@ -24,6 +24,9 @@ BASE_RATE = 1 - (1 - 1 / 90) ** HORIZON
 STRIDE = 5  # labels of neighbouring sessions overlap: every fifth is learned from
 TRAILING = 1260  # sessions of own forecasts that calibrate and score
 PRIOR = 25.0  # precision of scale 1 and shift 0: a standard deviation of 0.2
+PENALTY = 50.0  # of squared coefficients; rows overlap and series move together, so few are news
+FAR = 3.0  # standard deviations; beyond what was learned from, a feature says no more
+TIE = 2.0**-22  # a lead that is rounding: stored thirds have no most likely state
 LARGEST = 12.0  # log-odds; a forecast is never certain
 MODELS = ("logistic", "xgboost")
 FEATURES = (
@@ -38,7 +41,8 @@ def flips(trend: Matrix, horizon: int = HORIZON) -> Matrix:
 
     trend : (n_days, n_series, 3), NaN = unknown
     Returns (n_days, n_series) of 0 and 1; NaN in the last `horizon` rows, and where either day is
-    unknown. Row t is known at the close of t + horizon.
+    unknown or has no most likely state (equal probabilities, before there is a model). Row t is
+    known at the close of t + horizon.
     """
     top = _top(trend)
     made = np.full(top.shape, np.nan)
@@ -162,9 +166,9 @@ def _check(x: Matrix, flips: Matrix, refits: Codes, model: str) -> None:
 
 
 def _top(trend: Matrix) -> Codes:
-    """(n_days, n_series) number of the most likely state, -1 = unknown."""
-    unknown = np.isnan(trend).any(axis=2)
-    return np.where(unknown, -1, np.where(unknown[..., None], 0.0, trend).argmax(axis=2))
+    """(n_days, n_series) number of the most likely state, -1 = unknown, or none is."""
+    ranked = np.sort(trend, axis=2)  # NaN last
+    return np.where(ranked[..., -1] - ranked[..., -2] > TIE, trend.argmax(axis=2), -1)
 
 
 def _age(top: Codes) -> Codes:
@@ -189,8 +193,12 @@ def _logistic(x: Matrix, y: Vector) -> Score:
 
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation[deviation < 1e-9] = np.inf  # a feature that never moved says nothing
-    fitted = LogisticRegression(max_iter=1000).fit((x - mean) / deviation, y)
-    return lambda rows: fitted.decision_function((rows - mean) / deviation)
+
+    def scaled(rows: Matrix) -> Matrix:
+        return np.clip((rows - mean) / deviation, -FAR, FAR)
+
+    fitted = LogisticRegression(C=1 / PENALTY, max_iter=1000).fit(scaled(x), y)
+    return lambda rows: fitted.decision_function(scaled(rows))
 
 
 def _trees(x: Matrix, y: Vector, seed: int) -> Score:

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from quant.core.errors import ConfigError, DataError
 from quant.core.seeds import generator
 from quant.model1 import forecaster as f
+from quant.model1.fusion import quantise
 
 BEAR, SIDE, BULL = np.eye(3) * 0.7 + 0.1
 DAYS, SERIES = 900, 20
@@ -43,6 +46,14 @@ def test_flips_by_hand():
         f.flips(trend, 2)[:, 0], [1.0, np.nan, 1.0, np.nan, np.nan, np.nan]
     )
     assert np.isnan(f.flips(trend)).all()  # six days know nothing of ten sessions later
+
+
+def test_equal_probabilities_have_no_state_to_flip_from():
+    thirds = quantise(np.full((1, 3), 1 / 3))[0].astype(float)
+    trend = np.stack([thirds, thirds, BULL, BEAR, BEAR])[:, None]
+    np.testing.assert_array_equal(f.flips(trend, 1)[:, 0], [np.nan, np.nan, 1.0, 0.0, np.nan])
+    age = described(trend)[:, 0, f.FEATURES.index("log_age")]
+    np.testing.assert_allclose(np.expm1(age), [0, 1, 0, 0, 1], atol=1e-14)
 
 
 def test_features_by_hand():
@@ -257,16 +268,24 @@ def test_a_refit_that_can_not_learn_keeps_the_model_before():
     assert both.refits["row"].tolist() == [600]
 
 
-def test_the_first_model_is_the_plain_logistic():
+def test_the_first_model_is_a_logistic_regression_of_what_was_known():
     x, y, _ = planted("plain", 1.5)
     made = f.walk(x, y, np.array([600]))
     learned = slice(None, 581, 5)
-    mean, deviation = (getattr(x[learned], s)((0, 1)) for s in ("mean", "std"))
-    fitted = LogisticRegression().fit(
-        ((x[learned] - mean) / deviation).reshape(-1, 4), y[learned].ravel()
-    )
-    expected = fitted.predict_proba(((x[601:] - mean) / deviation).reshape(-1, 4))[:, 1]
+    near = FunctionTransformer(np.clip, kw_args={"a_min": -3, "a_max": 3})
+    fitted = make_pipeline(StandardScaler(), near, LogisticRegression(C=0.02))
+    fitted.fit(x[learned].reshape(-1, 4), y[learned].ravel())
+    expected = fitted.predict_proba(x[601:].reshape(-1, 4))[:, 1]
     np.testing.assert_allclose(logit(made.p_flip[601:].ravel()), logit(expected), atol=1e-4)
+
+
+def test_what_was_never_seen_is_not_extrapolated():
+    x, y, _ = planted("far", 1.5)
+    x[:581, :, 3] *= 1e-3
+    made = f.walk(x, y, np.array([600])).p_flip[601:]
+    assert made.max() < 0.99 and made.min() > 0.001
+    better, error = gain(made, y[601:], slice(None, -f.HORIZON))
+    assert better > 5 * error
 
 
 @pytest.mark.parametrize("model", f.MODELS)
