@@ -130,7 +130,7 @@ def walk(
     odds, share = np.full(flips.shape, np.nan), np.full(flips.shape[0], BASE_RATE)
     made, score, table = np.where(valid, BASE_RATE, np.nan), None, []
     ends = [*refits[1:].tolist(), flips.shape[0] - 1]
-    with threadpool_limits(1):  # sums in one order: the same bits on every machine
+    with threadpool_limits(1):  # the order of sums, so the bits, does not hang on cores
         for r, end in zip(refits.tolist(), ends, strict=False):
             until = max(r - HORIZON - embargo + 1, 0)
             learned = labelled[:until:STRIDE]

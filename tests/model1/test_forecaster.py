@@ -257,6 +257,15 @@ def test_the_table_of_refits_by_hand():
     assert made.refits["brier_base"].iloc[1] == pytest.approx(np.nanmean((base - y[seen]) ** 2))
 
 
+def test_the_track_record_is_a_trailing_one(monkeypatch):
+    monkeypatch.setattr(f, "TRAILING", 100)
+    x, y, _ = planted("trailing", 1.5)
+    made = f.walk(x, y, REFITS)
+    until = REFITS[8] - 20 + 1
+    seen = slice(until - 100, until)
+    assert made.refits["brier"].iloc[8] == pytest.approx(np.mean((made.p_flip - y)[seen] ** 2))
+
+
 def test_a_refit_that_can_not_learn_keeps_the_model_before():
     x, y, _ = planted("kept", 1.5)
     y[:, 2:] = np.nan
