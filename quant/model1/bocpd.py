@@ -17,6 +17,7 @@ from quant.core.errors import DataError
 from quant.core.types import Codes, Matrix, Vector
 
 SHORT = 5  # a run of fewer sessions is young
+LARGEST = 1e100  # what is larger, or not finite, is no observation
 KAPPA, ALPHA = 1.0, 2.0  # weight of the prior's mean, in observations; twice it: of its variance
 
 
@@ -46,8 +47,10 @@ class Monitored:
     p_short      : probability of a run of less than SHORT observations; 0 before the first
     run          : most likely run length, in observations
     log_evidence : (n_series,) log-likelihood of all observations
-    dropped      : (n_series,) sum of the probability that pruning took away; a run length's
-                   probability is wrong by at most about twice that
+    dropped      : (n_series,) sum of the probability that pruning took away. What was dropped could
+                   have grown again: a run length's probability is wrong by at most
+                   1 - exp(evidence kept - exact evidence), below 1e-8 at the default on all streams
+                   tried, some tens of times `dropped`
     """
 
     p_short: Matrix
@@ -66,7 +69,7 @@ def priors_from(x: Matrix, burn_in: int) -> tuple[Prior, Codes]:
     mean, variance = np.zeros(n_series), np.ones(n_series)
     begin = np.full(n_series, n_days, dtype=np.int64)
     for s in range(n_series):
-        seen = np.flatnonzero(~np.isnan(x[:, s]))
+        seen = np.flatnonzero(np.abs(x[:, s]) < LARGEST)
         if seen.size >= burn_in:
             first = x[seen[:burn_in], s]
             begin[s], mean[s], variance[s] = seen[burn_in - 1] + 1, first.mean(), first.var()
@@ -143,7 +146,7 @@ def _follow(x, begin, hazard, mean, kappa, alpha, beta, short, prune, keep):
     evidence = lost = 0.0
     likelihood = np.empty(n + 2)
     for t in range(begin, n):
-        if math.isnan(x[t]):
+        if not abs(x[t]) < LARGEST:
             if t > 0:
                 p_short[t], most[t] = p_short[t - 1], most[t - 1]
             continue

@@ -125,7 +125,7 @@ class Walked:
     mean_corr : (n_days,) mean off-diagonal correlation; NaN before there is a window
     eig1      : (n_days,) largest eigenvalue over the number of series
     a, b      : (n_refits,)
-    counts    : refits, and how many margins had no optimum of their own
+    counts    : refits, margins without an optimum of their own, and correlations without one
     """
 
     mean_corr: Vector
@@ -138,16 +138,17 @@ class Walked:
 def walk(returns: Matrix, refits: Codes, window: int = 252, seen: Mask | None = None) -> Walked:
     """Refit at `refits` on the trailing `window`, filter daily.
 
-    returns : (n_days, n_series) decimal, NaN = none
+    returns : (n_days, n_series) log returns, not finite = none
     seen    : (n_days, n_series) whether a series existed by the close; by default all always did
     Only series that did, with a return on at least 95 % of the window, take part until the next
     refit; a day without one is no news, a residual of 0.
     """
+    returns = np.where(np.isfinite(returns), returns, np.nan)
     n_days, n_series = returns.shape
     mean_corr, eig1 = np.full(n_days, np.nan), np.full(n_days, np.nan)
     a_of, b_of = np.full(refits.size, np.nan), np.full(refits.size, np.nan)
     parameters = np.full((n_series, 3), np.nan)
-    fallbacks, made = 0, 0
+    fallbacks, failures, made = 0, 0, 0
     start: tuple[float, float] | None = None
     for number, row in enumerate(refits):
         until = refits[number + 1] if number + 1 < refits.size else n_days
@@ -164,12 +165,18 @@ def walk(returns: Matrix, refits: Codes, window: int = 252, seen: Mask | None = 
         parameters[used] = margins.parameters
         fallbacks, made = fallbacks + margins.fallbacks, made + 1
         z, h = _standardised(e, margins.parameters)
-        a, b, _ = fit(z, start)
+        a, b, likelihood = fit(z, start)
+        if not np.isfinite(likelihood) or likelihood <= -1e9:  # no place with a likelihood at all
+            failures, (a, b) = failures + 1, start or (0.0, 0.0)
         start = (a, b)
         a_of[number], b_of[number] = a, b
         later = 100.0 * np.nan_to_num(returns[row + 1 : until, used] - centre)
         mean_corr[row:until], eig1[row:until] = _onward(z, later, h, margins.parameters, a, b)
-    counts = {"dcc_refits": float(made), "dcc_fallbacks": float(fallbacks)}
+    counts = {
+        "dcc_refits": float(made),
+        "dcc_fallbacks": float(fallbacks),
+        "dcc_failures": float(failures),
+    }
     return Walked(mean_corr, eig1, a_of, b_of, counts)
 
 

@@ -155,8 +155,9 @@ def systemic(panel: Panel, spec: Spec) -> tuple[Frame, Mapping[str, float]]:
     begun = panel.members[int(np.argmax(panel.members[:, 0] > 0))]
     nodes = sectors if begun[sectors].any() else panel.tree.leaves
     made = dcc.walk(
-        panel.returns[:, nodes], features.weekly(panel.dates), spec.window, panel.seen[:, nodes]
-    )
+        np.log1p(panel.returns[:, nodes]), features.weekly(panel.dates), spec.window,
+        panel.seen[:, nodes],
+    )  # fmt: skip
     risk = dcc.systemic(made.mean_corr, made.eig1, spec.systemic_at)
     frame = pd.DataFrame(
         {
