@@ -8,6 +8,7 @@ from quant.core.seeds import generator
 from quant.core.tables import TREND, VOL
 from quant.core.types import Frame
 from quant.model1 import fusion
+from tests.model1 import runs
 
 SYSTEMIC = ("p_sys_diversifying", "p_sys_systemic")
 PARENT = np.array([-1, 0, 0, 1, 1, 1, 2, 2])  # market, two sectors, five industries
@@ -42,7 +43,12 @@ def random_states() -> Frame:
 
 
 # makers of STATES tables; what the stage stores belongs here too
-MAKERS = {"random": random_states}
+MAKERS = {
+    "random": random_states,
+    "stage us": lambda: runs.made("us")["states"],
+    "stage cn": lambda: runs.made("cn")["states"],
+    "stage, off": lambda: runs.made("us", enabled=False)["states"],
+}
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())

@@ -10,7 +10,8 @@ from quant.model1.fusion import quantise
 
 def states(membership: Frame, cap: float, cap_short: float) -> Frame:
     """STATES of every industry with members: equal probabilities, tilt 0, the optimizer's caps."""
-    rows = membership[["date", "industry_id"]].drop_duplicates(ignore_index=True)
+    rows = membership[["date", "industry_id"]].drop_duplicates()
+    rows = rows.sort_values(["date", "industry_id"], ignore_index=True)
     third, half = quantise(np.full((1, 3), 1 / 3))[0], quantise(np.full((1, 2), 0.5))[0]
     values = {
         **dict(zip(TREND, third, strict=True)),
