@@ -79,7 +79,7 @@ def fit(
     alpha, emission = np.empty((y.size, hmm.mean.size)), np.empty((y.size, hmm.mean.size))
     found, taken = maximise(
         y, y.size, fresh, hmm.start, hmm.transition, hmm.mean, hmm.variance, alpha, emission,
-        FLOOR * np.nanvar(y), steps, tolerance,
+        FLOOR * np.nanvar(y), steps, tolerance, np.nan,
     )  # fmt: skip
     return hmm, float(found), int(taken)
 
@@ -142,7 +142,7 @@ def walk(
 ) -> Walked:
     """Refit every series at `refits` on all rows up to it, and filter on to the next.
 
-    y          : (n_days, n_series), NaN = not observed; a refit scales what it learns from
+    y          : (n_days, n_series), NaN = not observed; scaled by mean and deviation of the past
     refits     : (n_refits,) increasing rows
     order      : mean or variance: what ranks the states
     names      : (n_series,) names; a series' random starts depend on its own and `seed` alone
@@ -196,46 +196,67 @@ def _walk_one(
     k = means.shape[1]
     z, fresh = np.empty(y.size), np.zeros(y.size, dtype=np.bool_)
     alpha, emission = np.empty((y.size, k)), np.empty((y.size, k))
-    done = 0  # refits with a model so far
+    p, a, m, v = np.empty(k), np.empty((k, k)), np.empty(k), np.empty(k)
+    b, c, d, e = np.empty(k), np.empty((k, k)), np.empty(k), np.empty(k)
+    done, centre, scale = 0, 0.0, 0.0  # refits with a model so far; of the last cold one
+    filtered_to, known = 0, np.nan  # rows that alpha holds, and their log-likelihood
     for r in range(refits.size):
         end = refits[r] + 1
         until = refits[r + 1] if r + 1 < refits.size else y.size
-        count, centre, scale = _moments(y, end)
-        if count < min_obs or scale <= 0.0:
-            continue
-        for t in range(until):
+        cold = done % cold_every == 0
+        if cold:
+            count, new_centre, new_scale = _moments(y, end)
+            if count < min_obs or new_scale <= 0.0:
+                continue
+            if done > 0:
+                m[:] = (centre + scale * m - new_centre) / new_scale
+                v[:] = np.maximum(v * (scale / new_scale) ** 2, FLOOR)
+            centre, scale, known, filtered_to = new_centre, new_scale, np.nan, 0
+        for t in range(0 if cold else filtered_to, until):
             z[t] = (y[t] - centre) / scale
         best = -np.inf
-        p, a, m, v = np.empty(k), np.empty((k, k)), np.empty(k), np.empty(k)
-        for number in range(-1, means.shape[0]):
-            if number < 0:
-                if done == 0 or np.isnan(loglik[r - 1]):
-                    continue
-                p[:], a[:], m[:] = start[r - 1], transition[r - 1], (mean[r - 1] - centre) / scale
-                v[:] = np.maximum(variance[r - 1] / scale**2, FLOOR)
-            elif done % cold_every and done > 0 and not np.isnan(loglik[r - 1]):
-                break
-            else:
-                p[:], m[:], v[:] = 1.0 / k, means[number], variances[number]
-                for i in range(k):
-                    a[i] = (1.0 - stay[number, i]) / (k - 1)
-                    a[i, i] = stay[number, i]
-            found, used = maximise(
-                z, end, fresh, p, a, m, v, alpha, emission, FLOOR, steps, tolerance
+        if done > 0:
+            # the last refit's filter goes on: the first pass of this one is almost done
+            if filtered_to > 0:
+                known += forward(z, filtered_to, end, fresh, p, a, m, v, alpha, emission)
+            best, used = maximise(
+                z, end, fresh, p, a, m, v, alpha, emission, FLOOR, steps, tolerance, known
             )
             taken[r] += used
-            if found > best:
-                best = found
-                start[r], transition[r], mean[r], variance[r] = p, a, m, v
+        if cold:
+            for number in range(means.shape[0]):
+                b[:], d[:], e[:] = 1.0 / k, means[number], variances[number]
+                for i in range(k):
+                    c[i] = (1.0 - stay[number, i]) / (k - 1)
+                    c[i, i] = stay[number, i]
+                found, used = maximise(
+                    z, end, fresh, b, c, d, e, alpha, emission, FLOOR, steps, tolerance, np.nan
+                )
+                taken[r] += used
+                if found > best:
+                    best = found
+                    p[:], a[:], m[:], v[:] = b, c, d, e
         done += 1
-        ordered(variance[r] if by_variance else mean[r], start[r], transition[r], mean[r],
-                variance[r])  # fmt: skip
-        forward(z, 0, until, fresh, start[r], transition[r], mean[r], variance[r], alpha, emission)
+        key = v if by_variance else m
+        if cold or (np.diff(key) < 0).any():
+            ordered(key, p, a, m, v)
+            forward(z, 0, end, fresh, p, a, m, v, alpha, emission)
+        known = best + forward(z, end, until, fresh, p, a, m, v, alpha, emission)
+        filtered_to = until
         probabilities[refits[r] : until] = alpha[refits[r] : until]
-        # back to the stream's own units
-        loglik[r] = best - count * np.log(scale)
-        mean[r] = centre + scale * mean[r]
-        variance[r] = variance[r] * scale**2
+        # in the stream's own units
+        loglik[r] = best - _seen(y, end) * np.log(scale)
+        start[r], transition[r] = p, a
+        mean[r], variance[r] = centre + scale * m, v * scale**2
+
+
+@numba.njit(cache=True, nogil=True)
+def _seen(y, end):
+    """Number of observations in rows 0:end."""
+    count = 0
+    for t in range(end):
+        count += not np.isnan(y[t])
+    return count
 
 
 @numba.njit(cache=True, nogil=True)

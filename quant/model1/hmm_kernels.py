@@ -116,13 +116,18 @@ def _update(first, moves, weight, level, spread, start, transition, mean, varian
 
 @numba.njit(cache=True, nogil=True)
 def maximise(
-    y, end, fresh, start, transition, mean, variance, alpha, emission, floor, steps, tolerance
-):
+    y, end, fresh, start, transition, mean, variance, alpha, emission, floor, steps, tolerance,
+    known,
+):  # fmt: skip
     """EM in place until a step gains less than `tolerance`; returns (log-likelihood, steps taken).
 
-    The log-likelihood is that of the parameters it leaves.
+    known : log-likelihood of the parameters given, where alpha and emission hold their forward
+            pass already; else NaN
+    What it returns, and leaves in alpha and emission, is of the parameters it leaves.
     """
-    before = forward(y, 0, end, fresh, start, transition, mean, variance, alpha, emission)
+    before = known
+    if math.isnan(known):
+        before = forward(y, 0, end, fresh, start, transition, mean, variance, alpha, emission)
     taken = 0
     while taken < steps:
         em_step(y, end, fresh, start, transition, mean, variance, alpha, emission, floor)
