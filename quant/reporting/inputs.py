@@ -7,6 +7,7 @@ from datetime import date
 import pandas as pd
 
 from quant.core.errors import ReportError
+from quant.core.tables import TREND, VOL
 from quant.core.types import Frame
 from quant.reporting.holdout import Holdout
 
@@ -62,6 +63,29 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "risk_scores": (
         *("kind", "model", "portfolios", "windows", "predicted", "realised", "qlike", "bias"),
         *("bias_low", "bias_high", "inside", "dm_t", "p_value", "verdict"),
+    ),
+    "states": (
+        *("date", "industry_id", *TREND, *VOL, "p_sys_systemic", "p_flip_10d", "tilt_bp"),
+        "cap_long",
+    ),
+    "regime": (
+        *("date", "mean_corr", "eig1", "rank_corr", "rank_eig1", "p_systemic", "p_crisis"),
+        "vol_target",
+    ),
+    "parent_states": ("date", "node_id", "level", *TREND, *VOL),
+    "overrides": ("date", "node_id"),
+    "breaks": ("date", "node_id", "stream"),
+    "indices": ("date", "node_id", "level", "ret", "members"),
+    "hmm_fits": (
+        "date",
+        "node_id",
+        "kind",
+        *(f"{k}_{i}" for k in ("mean", "sd", "stay") for i in (1, 2, 3)),
+    ),
+    "flip_fits": ("date", "brier", "brier_base"),
+    "attribution": (
+        *("flag", "ann_return", "ann_vol", "sharpe", "max_drawdown", "turnover"),
+        *("d_return", "d_vol", "d_sharpe", "low", "high"),
     ),
 }
 
@@ -162,6 +186,15 @@ class ReportInputs:
     risk_forecasts: Frame = field(default_factory=pd.DataFrame)
     risk_outcomes: Frame = field(default_factory=pd.DataFrame)
     risk_scores: Frame = field(default_factory=pd.DataFrame)
+    states: Frame = field(default_factory=pd.DataFrame)
+    regime: Frame = field(default_factory=pd.DataFrame)
+    parent_states: Frame = field(default_factory=pd.DataFrame)
+    overrides: Frame = field(default_factory=pd.DataFrame)
+    breaks: Frame = field(default_factory=pd.DataFrame)
+    indices: Frame = field(default_factory=pd.DataFrame)
+    hmm_fits: Frame = field(default_factory=pd.DataFrame)
+    flip_fits: Frame = field(default_factory=pd.DataFrame)
+    attribution: Frame = field(default_factory=pd.DataFrame)
     holdout: Holdout = field(default_factory=Holdout)
 
     def __post_init__(self) -> None:

@@ -32,6 +32,8 @@ SHOWN = (
     tables.CALIBRATION_CHECK,
     tables.MEMBERSHIP, tables.BENCHMARK, tables.TRIALS, tables.COMPARISONS, tables.SURVIVORSHIP,
     tables.RISK_FORECASTS, tables.RISK_OUTCOMES, tables.RISK_SCORES,
+    tables.STATES, tables.REGIME, tables.PARENT_STATES, tables.OVERRIDES, tables.BREAKS,
+    tables.INDICES, tables.HMM_FITS, tables.FLIP_FITS, tables.ATTRIBUTION,
 )  # fmt: skip
 
 

@@ -1,16 +1,18 @@
 """A heat map of rows by dates in a few quantised shades, one path a shade."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 
-from quant.core.types import Matrix
+from quant.core.types import Codes, Matrix
 from quant.reporting.charts.canvas import Frame, Sheet, document, rect, short, tag, text
 from quant.reporting.formats import RATIO, Unit
 
 SHADES = 8
+OPACITY = (0.08, 0.18, 0.3, 0.43, 0.57, 0.71, 0.86, 1.0)  # of h1 to h8 in style.css
+DENSE = 6.0  # pixels; narrower columns of one shade run into each other
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Heat:
     columns : (n_columns,) names below, thinned to fit
     values  : (n_rows, n_columns) >= 0, NaN = nothing there
     top     : value of the darkest shade
+    signed  : values may be below 0: they fill the lower half of their cell and those above 0 the
+              upper half, so that nobody needs the colours to tell them apart
     """
 
     title: str
@@ -30,6 +34,7 @@ class Heat:
     top: float
     form: Unit = RATIO
     description: str = ""
+    signed: bool = False
 
 
 def height(n_rows: int) -> float:
@@ -44,18 +49,9 @@ def draw(chart: Heat, sheet: Sheet) -> Markup:
     frame = Frame.within(sheet, left, 48, top=18, bottom=50)
     n_rows, n_columns = chart.values.shape
     high, wide = (frame.bottom - frame.top) / n_rows, (frame.right - frame.left) / n_columns
-    step = chart.top / SHADES
-    level = np.clip(np.ceil(np.nan_to_num(chart.values) / step), 0, SHADES).astype(int)
-    marks = []
-    for shade in range(1, SHADES + 1):
-        boxes = []
-        for i, j in np.argwhere(level == shade):
-            x, y = frame.left + j * wide, frame.top + i * high
-            boxes.append(
-                f"M{short(x)} {short(y)}h{short(wide - 0.5)}v{short(high - 1)}H{short(x)}z"
-            )
-        if boxes:
-            marks.append(tag("path", d="".join(boxes), class_=f"h{shade}"))
+    marks = _shades(chart.values, chart, frame)
+    if chart.signed:
+        marks += _shades(-chart.values, chart, frame, below=True)
     keep = int((left - 12) / 6.2)
     for i, row in enumerate(chart.rows):
         y = frame.top + high * (i + 0.5) + 4
@@ -69,6 +65,42 @@ def draw(chart: Heat, sheet: Sheet) -> Markup:
     return document(sheet, chart.title, chart.description or f"At the end: {last}.", marks)
 
 
+def _shades(values: Matrix, chart: Heat, frame: Frame, below: bool = False) -> list[Markup]:
+    """Boxes of what is above 0; `below`: in the lower half of the row and the other colour."""
+    high = (frame.bottom - frame.top) / values.shape[0]
+    wide = (frame.right - frame.left) / values.shape[1]
+    gap = 0.5 if wide > DENSE else 0.0
+    tall = (high - 1) / 2 if chart.signed else high - 1
+    level = np.clip(np.ceil(np.nan_to_num(values) / (chart.top / SHADES)), 0, SHADES).astype(int)
+    marks = []
+    for shade in range(1, SHADES + 1):
+        boxes = []
+        for i, j, n in _runs(level == shade, join=gap == 0.0):
+            x, y = frame.left + j * wide, frame.top + i * high + tall * below
+            boxes.append(
+                f"M{short(x)} {short(y)}h{short(n * wide - gap)}v{short(tall)}H{short(x)}z"
+            )
+        if boxes:
+            marks.append(tag("path", d="".join(boxes), **_look(shade, below)))
+    return marks
+
+
+def _look(shade: int, below: bool) -> dict[str, str]:
+    if below:
+        return {"class_": "fneg", "fill_opacity": f"{OPACITY[shade - 1]:g}"}
+    return {"class_": f"h{shade}"}
+
+
+def _runs(where: Codes, join: bool) -> Iterator[tuple[int, int, int]]:
+    """Row, first column and length of the boxes that cover `where`; one a cell unless `join`."""
+    for i, row in enumerate(where):
+        at = np.flatnonzero(row)
+        ends = np.flatnonzero(np.diff(at) > 1) + 1 if join else np.arange(1, at.size)
+        for piece in np.split(at, ends):
+            if piece.size:
+                yield i, int(piece[0]), piece.size
+
+
 def _below(chart: Heat, frame: Frame, wide: float) -> list[Markup]:
     marks, last = [], -1e9
     for j, name in enumerate(chart.columns):
@@ -80,6 +112,8 @@ def _below(chart: Heat, frame: Frame, wide: float) -> list[Markup]:
 
 
 def _key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
+    if chart.signed:
+        return _signed_key(chart, frame, y)
     marks = [text(frame.left, y + 9, chart.form.tick(0.0, chart.top))]
     x = frame.left + 34
     for shade in range(1, SHADES + 1):
@@ -87,3 +121,14 @@ def _key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
         x += 16.5
     marks.append(text(x + 6, y + 9, f"{chart.form.tick(chart.top, chart.top)} and more"))
     return marks
+
+
+def _signed_key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
+    box = min(16.0, (frame.right - frame.left - 84) / (2 * SHADES))
+    marks, x = [text(frame.left, y + 9, chart.form.tick(-chart.top, chart.top))], frame.left + 42
+    for shade in (*range(-SHADES, 0), *range(1, SHADES + 1)):
+        size = {"x": short(x), "width": short(box), "height": "5"}
+        low = y + 5 if shade < 0 else y
+        marks.append(tag("rect", **size, y=short(low), **_look(abs(shade), shade < 0)))
+        x += box + 0.5
+    return [*marks, text(x + 6, y + 9, chart.form.tick(chart.top, chart.top))]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from quant.core.types import Dates, Vector
+from quant.core.types import Codes, Dates, Vector
 from quant.reporting.charts.canvas import (
     LEGEND_ROW,
     Frame,
@@ -27,6 +27,26 @@ from quant.reporting.charts.sampling import LIMIT, extremes
 from quant.reporting.charts.scales import Scale, bounds, days, linear_ticks, log_ticks
 from quant.reporting.formats import RATIO, Unit
 
+SHAPES = {  # path data around the point that is marked, and how text shows it
+    "wedge": ("M{x} {y}m0 -4.5l4.5 8h-9z", "\N{BLACK UP-POINTING TRIANGLE}"),
+    "square": ("M{x} {y}m-3.2 -3.2h6.4v6.4h-6.4z", "\N{BLACK SQUARE}"),
+}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Dates of one kind that are marked on a line.
+
+    at    : (n_marks,) positions among the chart's dates
+    shape : wedge or square
+    tone  : palette, see style.css
+    """
+
+    name: str
+    at: Codes
+    shape: str = "wedge"
+    tone: int = 7
+
 
 @dataclass(frozen=True)
 class Line:
@@ -36,6 +56,7 @@ class Line:
     tone   : which colour of the palette; 0 portfolio, 1 benchmark, 2 index
     fill   : shade the area between the line and `Lines.base`
     step   : hold each value until the next date
+    marks  : kinds of dates that are marked on it; a date without a value has no mark
     """
 
     name: str
@@ -44,6 +65,7 @@ class Line:
     fill: bool = False
     thin: bool = False
     step: bool = False
+    marks: Sequence[Marks] = ()
 
 
 @dataclass(frozen=True)
@@ -63,13 +85,13 @@ class Lines:
 
 def draw(chart: Lines, sheet: Sheet) -> Markup:
     """Draw `chart` on `sheet`: every series thinned to its extremes and named at its end."""
-    alone = len(chart.series) == 1
     names = [_label(chart, s, sheet.narrow) for s in chart.series]
     longest = max((len(n) for n in names), default=0)
     narrow = sheet.narrow
     right = 8.0 if narrow else min(190.0, 7.3 * longest + 10)
     rows = legend_rows(sheet.width - 46 - right, names) if narrow else [[]]
-    top = 38 + LEGEND_ROW * (len(rows) - 1) if narrow else 20
+    keys = _mark_names(chart)
+    top = (38 + LEGEND_ROW * (len(rows) - 1) if narrow else 20) + LEGEND_ROW * bool(keys)
     frame = Frame.within(sheet, 46, right, top=top)
     x = days(chart.dates)
     across = Scale(x[0], max(x[-1], x[0] + 1), frame.left, frame.right)
@@ -81,7 +103,10 @@ def draw(chart: Lines, sheet: Sheet) -> Markup:
         marks.append(line(frame.left, y, frame.right, y, "base"))
     for series in reversed(chart.series):
         marks += _series(series, across.at(x), up, frame, chart.base, LIMIT // (2 if narrow else 1))
-    marks += _names(chart, names, up, frame, narrow and not alone)
+    for series in chart.series:
+        marks += _marked(series, chart.dates, across.at(x), up)
+    marks += _names(chart, names, up, frame, narrow)
+    marks += [text(frame.left, 14, "   ".join(keys), "ax")] * bool(keys)
     return document(sheet, chart.title, chart.description or describe(chart), marks)
 
 
@@ -135,13 +160,30 @@ def _series(
     return marks
 
 
+def _mark_names(chart: Lines) -> list[str]:
+    """Shape and name of every kind of marks in the chart."""
+    kinds = {m.name: SHAPES[m.shape][1] for s in chart.series for m in s.marks if len(m.at)}
+    return [f"{shape} {name}" for name, shape in kinds.items()]
+
+
+def _marked(s: Line, dates: Dates, x: Vector, up: Scale) -> list[Markup]:
+    y, marks = up.at(s.values), []
+    for kind in s.marks:
+        for i in kind.at[np.isfinite(y[kind.at])]:
+            day = np.datetime_as_string(dates[i].astype("datetime64[D]"))
+            tip = tag("title", f"{s.name}, {kind.name}: {day}")
+            path = SHAPES[kind.shape][0].format(x=short(x[i]), y=short(y[i]))
+            marks.append(tag("path", tip, d=path, class_=f"f{kind.tone}"))
+    return marks
+
+
 def _names(
-    chart: Lines, names: Sequence[str], up: Scale, frame: Frame, keyed: bool
+    chart: Lines, names: Sequence[str], up: Scale, frame: Frame, narrow: bool
 ) -> list[Markup]:
-    if keyed:
-        return legend(frame, [(n, s.tone) for n, s in zip(names, chart.series, strict=True)])
-    if frame.top > 20:  # a narrow sheet with one series is named by its title
+    if narrow and len(chart.series) == 1:  # it is named by the title
         return []
+    if narrow:
+        return legend(frame, [(n, s.tone) for n, s in zip(names, chart.series, strict=True)])
     ends, marks = [], []
     for s in chart.series:
         good = s.values[np.isfinite(s.values)]
