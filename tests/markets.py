@@ -18,7 +18,7 @@ from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.data.providers.sim import Sim
 from quant.evaluation import signal, summary
-from quant.stages import backtest, features, model2, universe
+from quant.stages import backtest, features, model1, model2, universe
 from quant.stages.registry import Stage
 from tests.pipeline import Frames, through
 
@@ -90,7 +90,8 @@ def modelled(config: settings.Config, frames: Frames) -> Frames:
 
 def book(config: settings.Config, frames: Frames, alpha: Frame | None = None) -> Frames:
     """With the backtest, of other alphas where they are given."""
-    return run(config, frames if alpha is None else frames | {"alpha": alpha}, backtest.STAGE)
+    given = frames if alpha is None else frames | {"alpha": alpha}
+    return run(config, given, model1.STAGE, backtest.STAGE)
 
 
 def neutral(values: Vector, alpha: Frame, membership: Frame) -> Vector:

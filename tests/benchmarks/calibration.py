@@ -40,7 +40,7 @@ HOLDOUT = "2015-12-31"
 
 def tables(config: Config) -> dict[str, Frame]:
     """Everything up to the features, from the store where it lies there."""
-    outcomes = execute(plan(load(), ["features"]), config, lambda outcome: None)
+    outcomes = execute(plan(load(), ["features", "model1"]), config, lambda outcome: None)
     return {t.name: o.result.read(t) for o in outcomes for t in o.stage.makes}
 
 
@@ -117,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = options.folder or Path(place)
         config = composed(
-            "region=cn", "data=files", f"data.root={options.root.resolve()}",
+            "region=cn", "sprint=s0", "data=files", f"data.root={options.root.resolve()}",
             f"paths.store={folder / 'store'}", f"paths.holdout={folder / 'holdout.jsonl'}",
             f"backtest.start={options.start}", f"evaluation.holdout.start={after}",
         )  # fmt: skip

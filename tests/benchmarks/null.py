@@ -132,7 +132,11 @@ def best(nets: Sequence[Vector]) -> dict[str, float]:
 def full(seed: int) -> Rows:
     """The default simulated market and settings, every fifth session, without its signal."""
     config = composed(
-        "data.sim.alpha_ic=0", "model2.threads=1", "optimizer.rebalance_every=5", f"seed={seed}"
+        "sprint=s0",
+        "data.sim.alpha_ic=0",
+        "model2.threads=1",
+        "optimizer.rebalance_every=5",
+        f"seed={seed}",
     )
     span = (date.fromisoformat(str(d)) for d in (config.data.start, config.data.end))
     given, _ = markets.drawn("us", config.data.sim.n_names, 0.0, seed, tuple(span))
@@ -151,7 +155,7 @@ def chinese(size: str) -> tuple[settings.Config, Frames]:
     """The real market with features and labels."""
     from tests.data.shared_market import shared_market
 
-    config = composed("region=cn", "model2.threads=1", *REAL[size])
+    config = composed("region=cn", "sprint=s0", "model2.threads=1", *REAL[size])
     raw = shared_market("cn")
     given = {name: getattr(raw, name) for name in markets.RAW}
     days = raw.bars["date"]

@@ -42,7 +42,8 @@ KEY = ["date", "symbol"]
 def run(folder: Path, name: str, options: argparse.Namespace) -> dict[str, pd.DataFrame]:
     """Tables of one contender's run."""
     words = [
-        f"region={options.region}", "data=files", f"data.root={options.root}", "stage=evaluate",
+        f"region={options.region}", "data=files", f"data.root={options.root}", "sprint=s0",
+        "stage=evaluate",
         f"experiment={RIVALS[name]}", f"backtest.start={options.start}",
         f"backtest.end={options.end}", "tracking=none", *options.settings,
     ]  # fmt: skip

@@ -30,7 +30,7 @@ STRENGTHS, SIZES = (0.02, 0.05, 0.10), (60, 150, 300)
 LONG = date(2008, 1, 2), date(2018, 12, 31)
 SHORT = date(2010, 1, 4), date(2015, 12, 31)
 YEAR = 252
-WORDS = ("model2.threads=1", "model2.boost.rounds=50", "optimizer.rebalance_every=5")
+WORDS = ("sprint=s0", "model2.threads=1", "model2.boost.rounds=50", "optimizer.rebalance_every=5")
 
 
 def annual(returns: Vector) -> float:

@@ -189,13 +189,13 @@ def industries(made: Frames, real: Frames, start: pd.Timestamp) -> list[dict]:
 
 
 def simulated(seed: int) -> tuple[Frames, Frames]:
-    """States of a simulated market of CN, and its truth."""
-    config = Config(universe=Universe(size=300, min_listed=60), model1=Model1(enabled=True))
-    config.region.name = "cn"
-    given = ingested("cn", 300, 0.0, seed, SPAN)
+    """States of a simulated market of the US, and its truth."""
+    config = Config(universe=Universe(size=300), model1=Model1(enabled=True))
+    config.region.name = "us"
+    given = ingested("us", 300, 0.0, seed, SPAN)
     with tempfile.TemporaryDirectory() as folder:
         made = through(config, given, Path(folder), (universe.STAGE, model1.STAGE))
-    return made, Sim("cn", seed, 300, 0.0).simulate(*SPAN).truth
+    return made, Sim("us", seed, 300, 0.0).simulate(*SPAN).truth
 
 
 def obeyed(folder: Path, region: str, cap: float) -> None:

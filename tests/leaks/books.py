@@ -27,8 +27,8 @@ BOOK, SIGNALS = "backtest", policy.signals
 def seen(change: Any) -> object:
     """The policy looks at signals that `change` has been over."""
 
-    def signals(m: MarketArrays, bars: Panel, alpha: Frame, membership: Frame) -> Signals:
-        return change(m, SIGNALS(m, bars, alpha, membership))
+    def signals(m: MarketArrays, *tables: Panel | Frame) -> Signals:
+        return change(m, SIGNALS(m, *tables))
 
     return instead(book, "signals", signals)
 

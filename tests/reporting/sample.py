@@ -79,6 +79,7 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **risked(dates, rng),
         **leaned_on(dates, symbols),
         **sliced(),
+        **regimes(dates),
     )
     return replace(inputs, **changes)
 
@@ -183,6 +184,100 @@ def leaned_on(dates, symbols, refits: int = 6) -> dict:
         "shap": pd.concat(single, ignore_index=True),
         "ablation": pd.DataFrame(rows, columns=columns),
     }
+
+
+def waves(dates, names, kind: str, pull: tuple[float, ...]) -> np.ndarray:
+    """Probabilities of three states that come and go, (n_days, n_names, 3), in float32."""
+    t = np.arange(dates.size)[:, None, None]
+    phase = generator(42, "report sample", kind).uniform(0, 6, (1, len(names), 3))
+    odds = np.exp(3 * np.sin(t / np.array([37.0, 61.0, 101.0]) + phase) + np.array(pull))
+    return (odds / odds.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def nodes(dates, names, **columns) -> pd.DataFrame:
+    """The probabilities of every name on every date, in long form."""
+    frame = pd.DataFrame({"date": np.repeat(dates, len(names)), "node_id": names * dates.size})
+    for kind, states, pull in (
+        ("trend", ("bull", "sideways", "bear"), (0.5, 0.0, 0.0)),
+        ("vol", ("calm", "turbulent", "crisis"), (1.0, 0.0, -2.5)),
+    ):
+        made = waves(dates, names, kind + names[0], pull).reshape(-1, 3)
+        frame = frame.assign(**{f"p_{kind}_{s}": made[:, i] for i, s in enumerate(states)})
+    return frame.assign(**columns)
+
+
+def regimes(dates) -> dict:
+    """Model 1 of a market with sectors, each of two industries; caps 25 %, halved where tight."""
+    level = ["market", *["sector"] * len(GROUPS)]
+    parents = nodes(dates, ["market", *GROUPS]).assign(level=level * dates.size)
+    names = [f"{g}.{k}" for g in GROUPS for k in (0, 1)]
+    states = nodes(dates, names).rename(columns={"node_id": "industry_id"})
+    rank = 0.5 + 0.49 * np.sin(np.arange(dates.size) / 200)
+    p_systemic = 1 / (1 + np.exp(-20 * (rank - 0.8)))
+    crisis = states.groupby("date")["p_vol_crisis"].mean().to_numpy(float)
+    above = parents.set_index(["date", "node_id"])["p_vol_crisis"]
+    sector = states["industry_id"].str.split(".").str[0]
+    p_sector = above.loc[list(zip(states["date"], sector, strict=True))].to_numpy()
+    systemic = np.repeat(p_systemic, len(names)).astype(np.float32)
+    tight = (systemic >= 0.5) | (p_sector >= 0.3)
+    states = states.assign(
+        p_sys_diversifying=1 - systemic, p_sys_systemic=systemic,
+        p_flip_10d=np.float32(0.2), cap_short=np.float32(0),
+        tilt_bp=10 * (states["p_trend_bull"] - states["p_trend_bear"]),
+        cap_long=np.where(tight, 0.125, 0.25).astype(np.float32),
+    )  # fmt: skip
+    regime = pd.DataFrame({
+        "date": dates, "mean_corr": 0.3 + 0.2 * rank, "eig1": 0.4 + 0.2 * rank, "rank_corr": rank,
+        "rank_eig1": 0.9 * rank, "p_systemic": p_systemic, "p_crisis": crisis,
+        "vol_target": 0.12 - 0.04 * crisis,
+    })  # fmt: skip
+    return {
+        "states": states, "regime": regime, "parent_states": parents, "attribution": flags(),
+        **watched(dates, ["market", *GROUPS, *names]),
+    }  # fmt: skip
+
+
+def watched(dates, names) -> dict:
+    """Indices of every node, changes flagged on them for three sessions each, and the refits."""
+    rng = generator(42, "report sample", "regimes")
+    indices = pd.DataFrame({
+        "date": np.repeat(dates, len(names)), "node_id": names * dates.size,
+        "level": (["market"] + ["sector"] * len(GROUPS) + ["industry"] * 2 * len(GROUPS))
+        * dates.size,
+        "ret": rng.normal(4e-4, 0.01, dates.size * len(names)), "members": 20,
+    })  # fmt: skip
+    starts = np.arange(20, dates.size - 3, 90)
+    at = (starts[:, None] + np.arange(3)).ravel()
+    breaks = pd.concat([
+        pd.DataFrame({"date": dates[(at + 7 * i) % dates.size], "node_id": name, "stream": stream,
+                      "p_short": 0.8, "run": 3})
+        for name in names for i, stream in enumerate(("vol", "slope"))
+    ])  # fmt: skip
+    overrides = pd.DataFrame({"date": dates[5:25], "node_id": names[-1], "p_vol_crisis": 0.6,
+                              "parent": 0.2})  # fmt: skip
+    blank = {f"{what}_{i}": v * i for what, v in (("mean", 1e-4), ("sd", 5e-3)) for i in (1, 2, 3)}
+    fits = [{"date": day, "node_id": name, "kind": kind, "loglik": 1.0, **blank,
+             "stay_1": 0.9, "stay_2": 0.95, "stay_3": 0.98}
+            for day in dates[::63] for name in names[:2] for kind in ("trend", "vol")]  # fmt: skip
+    flips = pd.DataFrame({"date": dates[::63], "rows": 900, "base_rate": 0.3, "brier": 0.19,
+                          "brier_base": 0.20})  # fmt: skip
+    flips.loc[0, ["brier", "brier_base"]] = np.nan
+    return {
+        "indices": indices, "breaks": breaks.reset_index(drop=True), "overrides": overrides,
+        "hmm_fits": pd.DataFrame(fits), "flip_fits": flips,
+    }  # fmt: skip
+
+
+def flags() -> pd.DataFrame:
+    """Tilts that help beyond chance, caps that cost beyond it, a target that no one can tell."""
+    rows = [("none", 0.0, np.nan, np.nan), ("tilts", 0.08, 0.01, 0.15),
+            ("caps", -0.05, -0.09, -0.01), ("target", 0.02, -0.11, 0.15),
+            ("all", 0.04, -0.10, 0.18)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["flag", "d_sharpe", "low", "high"])
+    return frame.assign(
+        ann_return=0.09, ann_vol=0.11, sharpe=0.74 - frame["d_sharpe"], max_drawdown=-0.17,
+        turnover=6.4, d_return=0.1 * frame["d_sharpe"], d_vol=-0.02 * frame["d_sharpe"].abs(),
+    )  # fmt: skip
 
 
 def sliced() -> dict:
@@ -301,8 +396,9 @@ def _held(dates, symbols, rng):
         }
     )
     group = np.array([GROUPS[i % len(GROUPS)] for i in range(symbols.size)], dtype=object)
+    industry = np.array([f"{g}.{i // len(GROUPS) % 2}" for i, g in enumerate(group)], dtype=object)
     membership = weights[["date", "symbol"]].assign(
-        industry_id="x", group_id=np.tile(group, ends.size)
+        industry_id=np.tile(industry, ends.size), group_id=np.tile(group, ends.size)
     )
     membership = membership[rng.random(len(membership)) > 0.02]
     days = dates[::5]
