@@ -9,6 +9,7 @@ import pytest
 
 from quant.core.seeds import generator
 from quant.reporting.charts.canvas import legend_rows, short, spread, tag, trace
+from quant.reporting.charts.lines import Marks
 from quant.reporting.charts.sampling import extremes
 from quant.reporting.charts.scales import (
     Scale,
@@ -180,6 +181,64 @@ def test_heat_shades_grow_with_values():
     chart = Heat("t", ["r"], ["a", "b", "c"], np.array([[0.0, 0.1, 0.9]]), 0.8)
     drawn = figure("k", chart, height=100).wide
     assert "class='h1'" in drawn and "class='h8'" in drawn
+
+
+def test_heat_below_zero_has_another_colour_and_a_line_through_it():
+    values = np.array([[0.9, 0.0, -0.9, -0.8, np.nan, -0.05]])
+    chart = Heat("t", ["r"], list("abcdef"), values, 0.8, signed=True)
+    root = ElementTree.fromstring(figure("k", chart, height=100).wide)
+    *shades, through, _ = root.iter("path")  # the last is the key's
+    paths = {(p.get("class"), p.get("fill-opacity")): p.get("d") for p in shades}
+    # two cells of -0.8 and less, one pale one; zero and nothing are left blank
+    counted = {k: d.count("M") for k, d in paths.items()}
+    assert counted == {("h8", None): 1, ("fneg", "1"): 2, ("fneg", "0.08"): 1}
+    start, length = re.fullmatch(r"M([\d.]+) [\d.]+h([\d.]+)", through.get("d")).groups()
+    left = re.match(r"M([\d.]+)", paths["fneg", "1"])[1]
+    cell = float(re.search(r"h([\d.]+)", paths["fneg", "1"])[1]) + 0.5
+    assert start == left and float(length) == pytest.approx(2 * cell, abs=0.2)
+
+
+def test_a_signed_heat_is_a_plain_one_where_nothing_is_below_zero():
+    values = np.array([[0.1, 0.5, 0.7]])
+    plain, signed = (
+        re.findall(
+            r"<path d='[^']*' class='h\d'/>",
+            figure("k", Heat("t", ["r"], list("abc"), values, 0.8, signed=s), height=90).wide,
+        )
+        for s in (False, True)
+    )
+    assert plain == signed and len(plain) == 3
+
+
+def test_narrow_columns_of_one_shade_are_one_box():
+    values = np.tile([0.1, 0.1, 0.1, 0.7], 100)[None]
+    drawn = figure("k", Heat("t", ["r"], [""] * 400, values, 0.8), height=100).wide
+    boxes = {c: d.count("M") for d, c in re.findall(r"<path d='([^']*)' class='(h\d)'", drawn)}
+    assert boxes == {"h1": 100, "h7": 100}
+    wide = sum(float(w) for w in re.findall(r"h([\d.]+)v", drawn))
+    assert wide == pytest.approx(1080 - 18.4 - 48, rel=0.02)  # no gaps between them
+
+
+def test_marks_stand_on_their_line():
+    values = np.linspace(1.0, 2.0, 11)
+    values[5] = np.nan
+    marks = [Marks("up", np.array([0, 5, 10])), Marks("down", np.array([3]), "square", 4)]
+    drawn = figure("k", Lines("t", DATES[:11], [Line("a", values, marks=marks)]))
+    for text in (drawn.wide, drawn.narrow):
+        root = ElementTree.fromstring(text)
+        (path,) = (p.get("d") for p in root.iter("path") if p.get("class") == "s0")
+        first = re.match(r"M(-?[\d.]+ -?[\d.]+)", path)[1]
+        stand = [p.get("d") for p in root.iter("path") if p.get("class") == "f7"]
+        assert len(stand) == 2 and stand[0].startswith(f"M{first}m")  # a gap bears no mark
+        assert len([p for p in root.iter("path") if p.get("class") == "f4"]) == 1
+        assert f"a, up: {str(DATES[10])[:10]}" in [t.text for t in root.iter("title")]
+        assert "▲ up" in text and "■ down" in text
+
+
+def test_a_line_without_marks_has_no_key_for_them():
+    plain = Lines("t", DATES[:11], [Line("a", np.ones(11))])
+    none = Lines("t", DATES[:11], [Line("a", np.ones(11), marks=[Marks("m", np.arange(0))])])
+    assert figure("k", plain) == figure("k", none) and "▲" not in figure("k", none).wide
 
 
 def test_strips_draw_every_finite_dot():

@@ -100,6 +100,18 @@ def test_every_text_is_escaped():
         "risk_scores": whole.risk_scores.assign(
             kind=whole.risk_scores["kind"].replace("book", NASTY), verdict=NASTY
         ),
+        "states": whole.states.assign(industry_id=NASTY + whole.states["industry_id"]),
+        "parent_states": whole.parent_states.assign(
+            node_id=whole.parent_states["node_id"].replace("Energy", NASTY)
+        ),
+        "indices": whole.indices.assign(
+            node_id=whole.indices["node_id"].where(
+                whole.indices["level"] != "industry", NASTY + whole.indices["node_id"]
+            )
+        ),
+        "breaks": whole.breaks.assign(stream=NASTY),
+        "hmm_fits": whole.hmm_fits.assign(kind=NASTY),
+        "attribution": whole.attribution.assign(flag=NASTY),
         "holdout": sample.holdout(rows=sample.holdout().rows.assign(user=NASTY, kind=NASTY)),
         "meta": sample.meta(
             title=NASTY,
@@ -177,4 +189,4 @@ def test_headline_numbers_come_from_the_metrics_table(inputs):
 
 def test_every_section_has_a_key_of_its_own(inputs):
     keys = [build(inputs).key for build in SECTIONS]
-    assert len(keys) == len(set(keys)) == 10
+    assert len(keys) == len(set(keys)) == 11

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from quant.core.types import Codes, Matrix
-from quant.reporting.charts.canvas import Frame, Sheet, document, rect, short, tag, text
+from quant.reporting.charts.canvas import Frame, Sheet, document, line, rect, short, tag, text
 from quant.reporting.formats import RATIO, Unit
 
 SHADES = 8
@@ -23,8 +23,8 @@ class Heat:
     columns : (n_columns,) names below, thinned to fit
     values  : (n_rows, n_columns) >= 0, NaN = nothing there
     top     : value of the darkest shade
-    signed  : values may be below 0: they fill the lower half of their cell and those above 0 the
-              upper half, so that nobody needs the colours to tell them apart
+    signed  : values may be below 0: a line is drawn through their cells, those of the palest shade
+              excepted, so that nobody needs the colours to tell them from those above 0
     """
 
     title: str
@@ -66,23 +66,26 @@ def draw(chart: Heat, sheet: Sheet) -> Markup:
 
 
 def _shades(values: Matrix, chart: Heat, frame: Frame, below: bool = False) -> list[Markup]:
-    """Boxes of what is above 0; `below`: in the lower half of the row and the other colour."""
+    """Boxes of what is above 0; `below`: in the other colour, with a line through them."""
     high = (frame.bottom - frame.top) / values.shape[0]
     wide = (frame.right - frame.left) / values.shape[1]
     gap = 0.5 if wide > DENSE else 0.0
-    tall = (high - 1) / 2 if chart.signed else high - 1
     level = np.clip(np.ceil(np.nan_to_num(values) / (chart.top / SHADES)), 0, SHADES).astype(int)
     marks = []
     for shade in range(1, SHADES + 1):
         boxes = []
         for i, j, n in _runs(level == shade, join=gap == 0.0):
-            x, y = frame.left + j * wide, frame.top + i * high + tall * below
+            x, y = frame.left + j * wide, frame.top + i * high
             boxes.append(
-                f"M{short(x)} {short(y)}h{short(n * wide - gap)}v{short(tall)}H{short(x)}z"
+                f"M{short(x)} {short(y)}h{short(n * wide - gap)}v{short(high - 1)}H{short(x)}z"
             )
         if boxes:
             marks.append(tag("path", d="".join(boxes), **_look(shade, below)))
-    return marks
+    through = ""
+    for i, j, n in _runs(below & (level > 1), join=True):
+        x, y = frame.left + j * wide, frame.top + (i + 0.5) * high - 0.5
+        through += f"M{short(x)} {short(y)}h{short(n * wide)}"
+    return [*marks, tag("path", d=through, class_="base")] if through else marks
 
 
 def _look(shade: int, below: bool) -> dict[str, str]:
@@ -125,10 +128,12 @@ def _key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
 
 def _signed_key(chart: Heat, frame: Frame, y: float) -> list[Markup]:
     box = min(16.0, (frame.right - frame.left - 84) / (2 * SHADES))
-    marks, x = [text(frame.left, y + 9, chart.form.tick(-chart.top, chart.top))], frame.left + 42
+    least = chart.form.tick(-chart.top, chart.top)
+    marks, x = [text(frame.left, y + 9, least)], frame.left + 7 * len(least)
     for shade in (*range(-SHADES, 0), *range(1, SHADES + 1)):
-        size = {"x": short(x), "width": short(box), "height": "5"}
-        low = y + 5 if shade < 0 else y
-        marks.append(tag("rect", **size, y=short(low), **_look(abs(shade), shade < 0)))
+        size = {"x": short(x), "y": short(y), "width": short(box), "height": "10"}
+        marks.append(tag("rect", **size, **_look(abs(shade), shade < 0)))
         x += box + 0.5
+    start = frame.left + 7 * len(least)
+    marks.append(line(start, y + 5, start + (SHADES - 1) * (box + 0.5), y + 5, "base"))
     return [*marks, text(x + 6, y + 9, chart.form.tick(chart.top, chart.top))]

@@ -106,7 +106,7 @@ def draw(chart: Lines, sheet: Sheet) -> Markup:
     for series in chart.series:
         marks += _marked(series, chart.dates, across.at(x), up)
     marks += _names(chart, names, up, frame, narrow)
-    marks += [text(frame.left, 14, "   ".join(keys), "ax")] * bool(keys)
+    marks += [text(frame.left, 14, "\N{EM SPACE}".join(keys), "ax")] * bool(keys)
     return document(sheet, chart.title, chart.description or describe(chart), marks)
 
 
