@@ -160,7 +160,12 @@ def truth(markets: int) -> None:
 
 
 def pair(what: str, real: pd.Series, ours: pd.Series, rule: pd.Series, at: float) -> list[dict]:
-    """Ours at its threshold, and the naive rule where it has as many false alarms."""
+    """Ours at its threshold, and the naive rule where it has as many false alarms.
+
+    Nothing where the truth is one and the same all along.
+    """
+    if real.nunique() < 2:
+        return []
     rule = rule.reindex(ours.index)
     one = told(real, ours, at)
     other = told(real, rule, level(real, rule, one["false"]))
