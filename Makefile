@@ -10,6 +10,8 @@ EXTRAS     ?= --extra rl
 DATA_US    := $(or $(DATA),yfinance)
 DATA_CN    := $(or $(DATA),tushare)
 ARGS       ?=
+# processes of the tests; a file stays in one
+WORKERS    ?= 2
 US         := $(RUN) python -m quant.main region=us data=$(DATA_US) $(DATA_ARGS) $(ARGS)
 CN         := $(RUN) python -m quant.main region=cn data=$(DATA_CN) $(DATA_ARGS) $(ARGS)
 
@@ -53,10 +55,10 @@ smoke: .venv/.baseline  ## the same, small
 	$(RUN) python -m quant.main experiment=smoke $(ARGS)
 
 test: .venv/.baseline  ## the quick tests (CI runs the slow ones too)
-	$(RUN) pytest -q -m "not slow" $(ARGS)
+	$(RUN) pytest -q -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-slow: .venv/.baseline  ## the slow tests
-	$(RUN) pytest -q -m slow $(ARGS)
+	$(RUN) pytest -q -m slow -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: .venv/.baseline  ## ruff
 	$(RUN) ruff check .
