@@ -130,15 +130,34 @@ def test_under_sectors_the_whole_is_folded(inputs):
     assert not first.fold and whole.fold and len(whole.rows) == 12
     assert [r[0].text for r in first.rows][0] == "Market"
     assert {r[0].text for r in first.rows} == {"Market", *sample.GROUPS}
-    assert all(r[0].text.split(".")[0] == r[1].text and r[2].text == "20" for r in whole.rows)
-    sectors = [r[1].text for r in whole.rows]
-    assert sectors == sorted(sectors)
+    sectors = [r[0].text.split(".")[0] for r in whole.rows]
+    assert sectors == sorted(sectors) and all(r[1].text == "20" for r in whole.rows)
     assert all(len(r) == len(t.head) for t in (first, whole) for r in t.rows)
+
+
+def test_a_sector_stands_beside_an_industry_that_does_not_name_it(inputs):
+    def renamed(frame, column):
+        return frame.assign(**{column: frame[column].str.replace("Energy.", "Oil ")})
+
+    made = replace(
+        inputs,
+        states=renamed(inputs.states, "industry_id"),
+        membership=renamed(inputs.membership, "industry_id"),
+        indices=renamed(inputs.indices, "node_id"),
+    )
+    _, whole = regimestates.table(made, now(made))
+    rows = {r[0].text: r for r in whole.rows}
+    assert whole.head[:3] == ("Industry", "Sector", "Members") and whole.texts == 2
+    assert [rows["Oil 1"][i].text for i in (1, 2)] == ["Energy", "20"]
+    # the sector's crisis still decides why the cap is tight
+    crisis = ended(made, 0.6, 0.0, 0.9)
+    assert set(now(crisis).industries["why"]) == {"systemic, crisis"}
 
 
 def test_industries_without_sectors_stand_in_one_table_by_tilt(flat):
     (table,) = regimestates.table(flat, now(flat))
-    assert not table.fold and table.rows[0][0].text == "Market" and len(table.rows) == 13
+    assert not table.fold and len(table.rows) == 13
+    assert [c.text for c in table.rows[0][:2]] == ["Market", "20"]
     tilts = [float(r[9].text.replace("−", "-")) for r in table.rows[1:]]
     assert tilts == sorted(tilts, reverse=True) and table.head[9] == "Tilt, bp"
     assert all(len(r) == len(table.head) for r in table.rows)
@@ -261,14 +280,14 @@ def test_a_flag_is_judged_by_its_interval(inputs, d, low, high, words):
     said, *drawn, table = regimeworth.attribution(replace(inputs, attribution=frame))
     assert len(drawn) == (d != 0)
     assert words in said.text and table.rows[1][-1].text == words
-    assert "With all three" not in said.text and "intervals" not in said.text
+    assert "All three" not in said.text and "intervals" not in said.text
 
 
 def test_attribution_leads_with_all_flags_together(inputs):
     said, drawn, table = regimeworth.attribution(inputs)
     assert said.text.startswith(
-        "With all three flags the Sharpe ratio is 0.04 higher than without any "
-        "(95% −0.10 to +0.18): not beyond chance."
+        "All three flags together change the Sharpe ratio by +0.04 (95% −0.10 to +0.18): not "
+        "beyond chance."
     )
     assert "caps −0.05 (95% −0.09 to −0.01), cost, beyond chance" in said.text
     assert said.text.endswith("These are 4 intervals, each at 95% by itself.")

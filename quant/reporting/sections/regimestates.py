@@ -52,7 +52,7 @@ def tightened(states: Frame, cap: float) -> Mask:
 class Now:
     """The last session.
 
-    market     : one row of PARENT_STATES, or none
+    market     : one row of PARENT_STATES with `members`, or none
     sectors    : rows of PARENT_STATES by sector; none where there are no sectors
     industries : rows of STATES by industry, with `sector` (itself where there are none), `members`
                  (NaN = not known), `tight` and `why`
@@ -77,7 +77,9 @@ def now(inputs: ReportInputs) -> Now | None:
     market, sectors = (parents[parents["level"] == name] for name in ("market", "sector"))
     above = pd.Series(states.index, states.index).map(_sectors(inputs)) if len(sectors) else None
     states["sector"] = states.index if above is None else above.fillna(DASH)
-    states["members"] = states.index.map(_members(inputs, date))
+    members = _members(inputs, date)
+    states["members"] = states.index.map(members)
+    market = market.assign(members=members.get(MARKET, np.nan))
     crisis = states if above is None else sectors
     p_group = states["sector"].map(crisis["p_vol_crisis"].astype(float))
     cap = untightened(inputs)
@@ -186,8 +188,11 @@ def table(inputs: ReportInputs, found: Now) -> list[Block]:
     sectors = bool(len(found.sectors))
     own = own.assign(place=own["sector"] if sectors else "", name=own.index)
     own = own.sort_values(["place", "tilt_bp", "name"], ascending=[True, False, True])
-    rows = [_row(name, row, sectors) for name, row in own.iterrows()]
-    head = ["Industry", *["Sector"] * sectors, "Members", *HEAD, "Flip", "Tilt, bp", "Cap", "Tight"]
+    # a name that begins with its sector's says it already
+    told = all(n.startswith(f"{s}.") for n, s in own["sector"].items())
+    beside = sectors and not told
+    rows = [_row(name, row, beside) for name, row in own.iterrows()]
+    head = ["Industry", *["Sector"] * beside, "Members", *HEAD, "Flip", "Tilt, bp", "Cap", "Tight"]
     foot = (
         "Probabilities in percent, the likeliest state bold. Flip: that the likeliest trend is "
         f"another in ten sessions. Tilt: of the expected return over {inputs.meta.horizon} "
@@ -197,19 +202,19 @@ def table(inputs: ReportInputs, found: Now) -> list[Block]:
         + _target(inputs)
     )  # fmt: skip
     if not sectors:
-        top = [_above("Market", r, 0, DASH) for _, r in found.market.iterrows()]
+        top = [_market(r, count(r["members"]), 4) for _, r in found.market.iterrows()]
         return [Tabular(f"Industries on {day(last)}", tuple(head), (*top, *rows), foot)]
     whole = Tabular(
-        f"All {len(rows)} industries on {day(last)}", tuple(head), tuple(rows), foot, texts=2,
-        fold=True,
+        f"All {len(rows)} industries on {day(last)}", tuple(head), tuple(rows), foot,
+        texts=1 + beside, fold=True,
     )  # fmt: skip
     return [_by_sector(found, last), whole]
 
 
-def _row(name: str, row: pd.Series, sectors: bool) -> tuple[Cell, ...]:
+def _row(name: str, row: pd.Series, beside: bool) -> tuple[Cell, ...]:
     return cells(
         (
-            name, *[row["sector"]] * sectors, count(row["members"]), *probabilities(row),
+            name, *[row["sector"]] * beside, count(row["members"]), *probabilities(row),
             percent(row["p_flip_10d"], 0), number(row["tilt_bp"], 1, signed=True),
             percent(row["cap_long"], 1), row["why"] if row["tight"] else "no",
         )
@@ -224,16 +229,14 @@ def _target(inputs: ReportInputs) -> str:
     return f"Volatility target of the whole book: {target} a year."
 
 
-def _above(name: str, row: pd.Series, blanks: int, members: str) -> tuple[Cell, ...]:
-    """A row of the market among industries: it has no tilt and no cap."""
-    return (Cell(name), Cell(members), *probabilities(row), *cells([DASH] * (4 + blanks)))
+def _market(row: pd.Series, number_of: str, blanks: int) -> tuple[Cell, ...]:
+    """The market above the others: it has no tilt and no cap."""
+    return (Cell("Market"), Cell(number_of), *probabilities(row), *cells([DASH] * blanks))
 
 
 def _by_sector(found: Now, last: pd.Timestamp) -> Tabular:
-    market = [
-        (Cell("Market"), Cell(count(len(found.industries))), *probabilities(r), *cells([DASH] * 3))
-        for _, r in found.market.iterrows()
-    ]
+    many = count(len(found.industries))
+    market = [_market(r, many, 3) for _, r in found.market.iterrows()]
     score = found.sectors["p_trend_bull"] - found.sectors["p_trend_bear"]
     rows = []
     for name in score.sort_values(ascending=False, kind="stable").index:

@@ -86,10 +86,9 @@ def _said(table: Frame, flags: list[str]) -> Text:
     parts = []
     if "all" in flags:
         row = table.loc["all"]
-        way = "higher" if row["d_sharpe"] >= 0 else "lower"
         parts.append(
-            f"With all three flags the Sharpe ratio is {number(abs(row['d_sharpe']))} {way} than "
-            f"without any{_reach(row)}: {judged(row)}."
+            "All three flags together change the Sharpe ratio by "
+            f"{number(row['d_sharpe'], signed=True)}{_reach(row)}: {judged(row)}."
         )
     single = [
         f"{FLAGS[n].lower()} {number(table.loc[n, 'd_sharpe'], signed=True)}"
