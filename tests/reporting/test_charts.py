@@ -184,18 +184,21 @@ def test_heat_shades_grow_with_values():
 
 
 def test_heat_below_zero_has_another_colour_and_a_line_through_it():
-    values = np.array([[0.9, 0.0, -0.9, -0.8, np.nan, -0.05]])
-    chart = Heat("t", ["r"], list("abcdef"), values, 0.8, signed=True)
+    values = np.array([[0.9, 0.0, -0.9, -0.8, -0.15, np.nan, -0.05]])
+    chart = Heat("t", ["r"], list("abcdefg"), values, 0.8, signed=True)
     root = ElementTree.fromstring(figure("k", chart, height=100).wide)
     *shades, through, _ = root.iter("path")  # the last is the key's
     paths = {(p.get("class"), p.get("fill-opacity")): p.get("d") for p in shades}
-    # two cells of -0.8 and less, one pale one; zero and nothing are left blank
+    # two cells of -0.8 and less, one of the second shade and one of the palest, which bears no
+    # line; zero and nothing are left blank
     counted = {k: d.count("M") for k, d in paths.items()}
-    assert counted == {("h8", None): 1, ("fneg", "1"): 2, ("fneg", "0.08"): 1}
+    assert counted == {
+        ("h8", None): 1, ("fneg", "1"): 2, ("fneg", "0.18"): 1, ("fneg", "0.08"): 1,
+    }  # fmt: skip
     start, length = re.fullmatch(r"M([\d.]+) [\d.]+h([\d.]+)", through.get("d")).groups()
     left = re.match(r"M([\d.]+)", paths["fneg", "1"])[1]
     cell = float(re.search(r"h([\d.]+)", paths["fneg", "1"])[1]) + 0.5
-    assert start == left and float(length) == pytest.approx(2 * cell, abs=0.2)
+    assert start == left and float(length) == pytest.approx(3 * cell, abs=0.2)
 
 
 def test_a_signed_heat_is_a_plain_one_where_nothing_is_below_zero():

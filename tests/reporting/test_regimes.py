@@ -113,7 +113,8 @@ def ended(inputs, systemic, industry, sector):
         (0.5, 0.0, 0.0, "systemic", "systemic"),
         (0.4, 0.0, 0.3, "crisis", "crisis"),
         (0.6, 0.9, 0.0, "systemic", "systemic, crisis"),
-        (0.6, 0.0, 0.9, "systemic, crisis", "systemic"),
+        (0.6, 0.0, 0.3, "systemic, crisis", "systemic"),
+        (0.6, 0.0, 0.29, "systemic", "systemic"),
     ],
 )
 def test_a_cap_is_tight_for_its_group(
@@ -192,6 +193,14 @@ def test_maps_show_sectors_where_there_are_any(inputs, flat):
         assert len([n for n in names if n != "SIMULATED"]) == rows and names[0] == "Market"
         assert "each week" in trend.caption and "line runs through" in trend.caption
         assert re.findall(r"text-anchor='end'>([^<]*)</text>", str(crisis.wide)) == names
+        # what is written at the end of the first row: the market over the last week
+        market = given.parent_states[given.parent_states["node_id"] == "market"]
+        monday = market["date"].max().to_period("W").start_time
+        week = market[market["date"] >= monday]
+        lead = (week["p_trend_bull"].astype(float) - week["p_trend_bear"]).mean()
+        assert f">{number(100 * lead, 0)} pp</text>" in trend.wide
+        assert f">{percent(week['p_vol_crisis'].astype(float).mean())}</text>" in crisis.wide
+        assert trend.wide.index("Market</text>") < trend.wide.index(" pp</text>")
     long = sample.full(names=6, years=3)
     assert "each month" in regimestates.maps(long)[0].caption
 

@@ -45,8 +45,7 @@ def levels(indices: Frame) -> Frame:
     if not len(indices):
         return pd.DataFrame()
     returns = indices.pivot(index="date", columns="node_id", values="ret").astype(float)
-    grown = (1.0 + returns.fillna(0.0)).cumprod().where(returns.notna())
-    return grown.apply(of.growth)
+    return (1.0 + returns).cumprod().apply(of.growth)
 
 
 def ends(indices: Frame, prices: Frame) -> list[tuple[str, str]]:
