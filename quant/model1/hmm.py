@@ -9,16 +9,14 @@ where two states really cross; then the names follow the order, and the crossing
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from quant.core.errors import DataError
 from quant.core.seeds import generator
 from quant.core.types import Codes, Mask, Matrix, Vector
-from quant.model1.hmm_kernels import forward, maximise, ordered
+from quant.model1.hmm_kernels import FLOOR, LEAST, forward, maximise, moments, walk_all
 
 ORDERS = ("mean", "variance")
-FLOOR = 1e-4  # least variance of a state, of the sample's: one value repeated is no state
 
 
 @dataclass(frozen=True)
@@ -48,19 +46,19 @@ class Hmm:
                 f"transition must sum to 1 (sums are {sums}); normalise them."
             )
 
-    def copy(self) -> "Hmm":
-        """Arrays of its own."""
-        return Hmm(self.start.copy(), self.transition.copy(), self.mean.copy(),
-                   self.variance.copy())  # fmt: skip
+    def possible(self) -> "Hmm":
+        """A copy in which no start and no move is less likely than LEAST, as rounding needs it."""
+        return Hmm(np.maximum(self.start, LEAST), np.maximum(self.transition, LEAST),
+                   self.mean.copy(), self.variance.copy())  # fmt: skip
 
 
 def filtered(y: Vector, hmm: Hmm, fresh: Mask | None = None) -> tuple[Matrix, float]:
     """P(state at t | y up to t), (n_days, k), and the log-likelihood.
 
-    y     : (n_days,), NaN = not observed
+    y     : (n_days,), not finite = not observed
     fresh : (n_days,) where a sequence of its own begins; by default one sequence
     """
-    y, fresh = np.ascontiguousarray(y, np.float64), _fresh(y, fresh)
+    y, fresh, hmm = _observed(y), _fresh(y, fresh), hmm.possible()
     alpha, emission = np.empty((y.size, hmm.mean.size)), np.empty((y.size, hmm.mean.size))
     found = forward(
         y, 0, y.size, fresh, hmm.start, hmm.transition, hmm.mean, hmm.variance, alpha, emission
@@ -74,14 +72,24 @@ def fit(
     """The model EM reaches from `start`, its log-likelihood, and the steps taken.
 
     tolerance : gain of log-likelihood below which it stops
+    Parameters and log-likelihood are NaN, after no step, of what never moves or was never seen.
     """
-    y, fresh, hmm = np.ascontiguousarray(y, np.float64), _fresh(y, fresh), start.copy()
+    y, fresh, hmm = _observed(y), _fresh(y, fresh), start.possible()
+    count, _, scale = moments(y, y.size)
+    if count == 0 or not 0.0 < scale < np.inf:
+        nothing = (np.full_like(a, np.nan) for a in (hmm.start, hmm.transition, hmm.mean, hmm.mean))
+        return Hmm(*nothing), np.nan, 0
     alpha, emission = np.empty((y.size, hmm.mean.size)), np.empty((y.size, hmm.mean.size))
     found, taken = maximise(
         y, y.size, fresh, hmm.start, hmm.transition, hmm.mean, hmm.variance, alpha, emission,
-        FLOOR * np.nanvar(y), steps, tolerance, np.nan,
+        FLOOR * scale**2, steps, tolerance, np.nan,
     )  # fmt: skip
     return hmm, float(found), int(taken)
+
+
+def _observed(y: np.ndarray) -> np.ndarray:
+    """NaN where it is not finite."""
+    return np.where(np.isfinite(y), y, np.nan)
 
 
 def _fresh(y: Vector, fresh: Mask | None) -> Mask:
@@ -142,7 +150,8 @@ def walk(
 ) -> Walked:
     """Refit every series at `refits` on all rows up to it, and filter on to the next.
 
-    y          : (n_days, n_series), NaN = not observed; scaled by mean and deviation of the past
+    y          : (n_days, n_series), not finite = not observed; scaled by mean and deviation of the
+                 past
     refits     : (n_refits,) increasing rows
     order      : mean or variance: what ranks the states
     names      : (n_series,) names; a series' random starts depend on its own and `seed` alone
@@ -166,113 +175,9 @@ def walk(
     loglik, taken = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     start, mean, variance = (np.full((*shape, k), np.nan) for _ in range(3))
     transition = np.full((*shape, k, k), np.nan)
-    _walk(
-        np.ascontiguousarray(y, np.float64), refits, order == "variance", means, variances, stay,
+    walk_all(
+        _observed(y), refits, order == "variance", means, variances, stay,
         min_obs, cold_every, steps, tolerance,
         probabilities, loglik, start, mean, variance, transition, taken,
     )  # fmt: skip
     return Walked(probabilities, refits, loglik, start, mean, variance, transition, taken)
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _walk(
-    y, refits, by_variance, means, variances, stay, min_obs, cold_every, steps, tolerance,
-    probabilities, loglik, start, mean, variance, transition, taken,
-):  # fmt: skip
-    for s in numba.prange(y.shape[1]):
-        _walk_one(
-            y[:, s].copy(), refits, by_variance, means[s], variances[s], stay[s],
-            min_obs, cold_every, steps, tolerance,
-            probabilities[:, s], loglik[:, s], start[:, s], mean[:, s], variance[:, s],
-            transition[:, s], taken[:, s],
-        )  # fmt: skip
-
-
-@numba.njit(cache=True, nogil=True)
-def _walk_one(
-    y, refits, by_variance, means, variances, stay, min_obs, cold_every, steps, tolerance,
-    probabilities, loglik, start, mean, variance, transition, taken,
-):  # fmt: skip
-    k = means.shape[1]
-    z, fresh = np.empty(y.size), np.zeros(y.size, dtype=np.bool_)
-    alpha, emission = np.empty((y.size, k)), np.empty((y.size, k))
-    p, a, m, v = np.empty(k), np.empty((k, k)), np.empty(k), np.empty(k)
-    b, c, d, e = np.empty(k), np.empty((k, k)), np.empty(k), np.empty(k)
-    done, centre, scale = 0, 0.0, 0.0  # refits with a model so far; of the last cold one
-    filtered_to, known = 0, np.nan  # rows that alpha holds, and their log-likelihood
-    for r in range(refits.size):
-        end = refits[r] + 1
-        until = refits[r + 1] if r + 1 < refits.size else y.size
-        cold = done % cold_every == 0
-        if cold:
-            count, new_centre, new_scale = _moments(y, end)
-            if count < min_obs or new_scale <= 0.0:
-                continue
-            if done > 0:
-                m[:] = (centre + scale * m - new_centre) / new_scale
-                v[:] = np.maximum(v * (scale / new_scale) ** 2, FLOOR)
-            centre, scale, known, filtered_to = new_centre, new_scale, np.nan, 0
-        for t in range(0 if cold else filtered_to, until):
-            z[t] = (y[t] - centre) / scale
-        best = -np.inf
-        if done > 0:
-            # the last refit's filter goes on: the first pass of this one is almost done
-            if filtered_to > 0:
-                known += forward(z, filtered_to, end, fresh, p, a, m, v, alpha, emission)
-            best, used = maximise(
-                z, end, fresh, p, a, m, v, alpha, emission, FLOOR, steps, tolerance, known
-            )
-            taken[r] += used
-        if cold:
-            for number in range(means.shape[0]):
-                b[:], d[:], e[:] = 1.0 / k, means[number], variances[number]
-                for i in range(k):
-                    c[i] = (1.0 - stay[number, i]) / (k - 1)
-                    c[i, i] = stay[number, i]
-                found, used = maximise(
-                    z, end, fresh, b, c, d, e, alpha, emission, FLOOR, steps, tolerance, np.nan
-                )
-                taken[r] += used
-                if found > best:
-                    best = found
-                    p[:], a[:], m[:], v[:] = b, c, d, e
-        done += 1
-        key = v if by_variance else m
-        if cold or (np.diff(key) < 0).any():
-            ordered(key, p, a, m, v)
-            forward(z, 0, end, fresh, p, a, m, v, alpha, emission)
-        known = best + forward(z, end, until, fresh, p, a, m, v, alpha, emission)
-        filtered_to = until
-        probabilities[refits[r] : until] = alpha[refits[r] : until]
-        # in the stream's own units
-        loglik[r] = best - _seen(y, end) * np.log(scale)
-        start[r], transition[r] = p, a
-        mean[r], variance[r] = centre + scale * m, v * scale**2
-
-
-@numba.njit(cache=True, nogil=True)
-def _seen(y, end):
-    """Number of observations in rows 0:end."""
-    count = 0
-    for t in range(end):
-        count += not np.isnan(y[t])
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _moments(y, end):
-    """Number, mean and standard deviation of what was observed in rows 0:end."""
-    count, total = 0, 0.0
-    for t in range(end):
-        if not np.isnan(y[t]):
-            count += 1
-            total += y[t]
-    centre = total / max(count, 1)
-    squares = 0.0
-    for t in range(end):
-        if not np.isnan(y[t]):
-            squares += (y[t] - centre) ** 2
-    scale = np.sqrt(squares / max(count, 1))
-    if scale <= 1e-12 * abs(centre):  # a constant, up to rounding
-        scale = 0.0
-    return count, centre, scale

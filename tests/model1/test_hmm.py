@@ -85,6 +85,15 @@ def test_so_many_steps_of_hmmlearn_are_so_many_of_ours(steps):
     assert loglik == pytest.approx(theirs.score(y[:, None]), abs=1e-6)
 
 
+def test_the_likelihood_of_a_long_stream_is_that_of_hmmlearn():
+    _, y = drawn(4000)
+    y[1000] = 60.0  # one row can weigh as much as a thousand
+    theirs = GaussianHMM(3, "diag", implementation="log")
+    theirs.startprob_, theirs.transmat_ = THREE.start, THREE.transition
+    theirs.means_, theirs.covars_ = THREE.mean[:, None], THREE.variance[:, None]
+    assert filtered(y, THREE)[1] == pytest.approx(theirs.score(y[:, None]), abs=1e-8)
+
+
 @pytest.mark.parametrize("hole", [None, 3])
 def test_the_filter_is_the_sum_over_all_paths(hole):
     _, y = drawn(7, 3)
@@ -123,6 +132,67 @@ def test_an_observation_far_out_breaks_nothing():
     made, loglik = filtered(y, THREE)
     assert np.isfinite(made).all() and np.isfinite(loglik)
     np.testing.assert_allclose(made.sum(axis=1), 1.0)
+
+
+FAULTS = {
+    "infinite": lambda y: np.r_[y, np.inf, y],
+    "beyond any scale": lambda y: np.r_[y, 1e160, y],
+    # states so far apart that a density at the other underflows
+    "levels": lambda y: np.repeat([0.0, 10.0, 20.0, 5.0], y.size) + 0.01 * np.tile(y, 4),
+    "there and back": lambda y: np.repeat([0.0, 1.0, 0.0, 1.0], y.size) + 1e-6 * np.tile(y, 4),
+    "rests, then moves": lambda y: np.r_[1e-9 * y, y],
+}
+
+
+@pytest.mark.parametrize("order", hmm.ORDERS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_stream_breaks_a_walk(fault, order):
+    y = FAULTS[fault](drawn(300)[1])
+    made = walked(y[:, None], order)
+    assert np.isfinite(made.loglik[20:60]).all()
+    p = made.probabilities[100:300]
+    assert np.isfinite(p).all() and np.abs(p.sum(axis=2) - 1).max() < 1e-9
+    # a model or none, never half of one
+    same = np.isfinite(made.loglik)
+    for part in (made.start, made.mean, made.variance, made.transition[..., 0]):
+        np.testing.assert_array_equal(np.isfinite(part).all(axis=2), same)
+
+
+def test_what_is_infinite_was_not_seen():
+    _, y = drawn(400)
+    hole, broken = y.copy(), y.copy()
+    hole[[150, 301]], broken[[150, 301]] = np.nan, [np.inf, -np.inf]
+    np.testing.assert_array_equal(filtered(hole, THREE)[0], filtered(broken, THREE)[0])
+    assert fit(hole, THREE)[1] == fit(broken, THREE)[1]
+    np.testing.assert_array_equal(*(walked(x[:, None]).probabilities for x in (hole, broken)))
+
+
+def test_a_chain_that_only_goes_forth_outlives_what_it_calls_impossible():
+    chain = Hmm(np.array([1.0, 0, 0]), np.array([[0.9, 0.1, 0], [0, 0.9, 0.1], [0, 0, 1.0]]),
+                np.array([-100.0, 0, 100]), np.ones(3))  # fmt: skip
+    made, loglik = filtered(np.array([-100.0, 100, 0]), chain)
+    np.testing.assert_allclose(made, np.eye(3)[[0, 2, 1]], atol=1e-12)
+    assert np.isfinite(loglik)
+    assert np.isfinite(fit(np.tile([-100.0, 100, 0], 50), chain)[1])
+
+
+@pytest.mark.parametrize("y", [np.full(300, 0.01), np.full(300, np.nan), np.empty(0)])
+def test_what_never_moves_or_was_never_seen_has_no_model(y):
+    made, loglik, taken = fit(y, THREE)
+    assert np.isnan(made.mean).all() and np.isnan(made.transition).all()
+    assert np.isnan(loglik) and taken == 0
+    assert np.isnan(filtered(np.ones(5), made)[0]).all()
+
+
+def test_a_move_that_had_gone_to_nothing_comes_back():
+    # a level is left for good, then taken again: the model before had no way back to it
+    y = np.repeat([0.0, 3.0, 0.0, 3.0, 0.0], 120) + 0.3 * drawn(600, 5)[1]
+    dead = Hmm(np.array([1.0, 0, 0]), np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+               np.array([-0.1, 0.2, 3.0]), np.array([0.1, 0.2, 0.3]))  # fmt: skip
+    made, loglik, _ = fit(y, dead)
+    assert np.diag(made.transition)[2] == pytest.approx(1 - 2 / 239, abs=5e-3)
+    alive = Hmm(dead.start, 0.9 * dead.transition + 0.1 / 3, dead.mean, dead.variance)
+    assert loglik == pytest.approx(fit(y, alive)[1], abs=0.5)
 
 
 def walked(y: np.ndarray, order: str = "variance", **more) -> hmm.Walked:
