@@ -691,7 +691,7 @@ class Mapping:
     vol_target_map: VolTargetMap = field(default_factory=VolTargetMap)
 
     def __post_init__(self) -> None:
-        require("model1.mapping.kappa_trend_bp", self.kappa_trend_bp, 0, 1000, "bp a horizon")
+        require("model1.mapping.kappa_trend_bp", self.kappa_trend_bp, 1e-3, 1000, "bp a horizon")
         require("model1.mapping.cap_widen_bp", self.cap_widen_bp, 0, 10_000, "bp of NAV")
         require("model1.mapping.crisis_tighten_factor", self.crisis_tighten_factor, 0, 1, "factor")
         require_ordered(
