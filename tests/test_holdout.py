@@ -68,7 +68,9 @@ def test_reading_the_hold_out_moves_nothing_before_it(runs, how):
         mine, theirs = (audit.known(out[n][table.name], table, cut) for n in ("locked", how))
         found = audit.compare(mine, theirs, table.key)
         assert found.first is None, (table.name, found.first)
-        assert found.rows or table.known in (SUMMARY, ALWAYS), table.name
+        # without Model 1 most of its tables are empty, in both
+        empty = out["locked"][table.name].empty and out[how][table.name].empty
+        assert found.rows or empty or table.known in (SUMMARY, ALWAYS), table.name
 
 
 @pytest.mark.slow
