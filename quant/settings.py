@@ -7,6 +7,7 @@ for each other further down.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from quant.core.errors import ConfigError
@@ -416,43 +417,159 @@ class Optimizer:
 
 
 @dataclass
+class Buckets:
+    """Liquidity buckets: percentiles of ADV in the day's universe."""
+
+    by: str = "adv_percentile"
+    n_buckets: int = 6
+    edges_pct: list[float] = field(default_factory=lambda: [0, 5, 10, 25, 50, 75, 100])
+    window: int = 252  # sessions of the rolling median ADV
+
+    def __post_init__(self) -> None:
+        require_in("costs.bucket_scheme.by", self.by, ("adv_percentile",))
+        require("costs.bucket_scheme.window", self.window, 21, 2520, "sessions")
+        edges = list(self.edges_pct)
+        if len(edges) != self.n_buckets + 1 or edges[0] != 0 or edges[-1] != 100:
+            raise ConfigError(
+                f"costs.bucket_scheme: edges_pct={edges} do not bound n_buckets={self.n_buckets} "
+                f"buckets; give {self.n_buckets + 1} edges, the first 0, the last 100."
+            )
+        if any(high <= low for low, high in pairwise(edges)):
+            raise ConfigError(
+                f"costs.bucket_scheme.edges_pct={edges} must rise from left to right; reorder them."
+            )
+
+
+@dataclass
+class CostFit:
+    """When the cost model is fitted again, and from how much."""
+
+    every: int = 63  # sessions between fits; each uses all orders before its date
+    min_orders: int = 200  # of a bucket; thinner ones are pooled with their neighbour
+
+    def __post_init__(self) -> None:
+        require("costs.fit.every", self.every, 1, 2520, "sessions")
+        require("costs.fit.min_orders", self.min_orders, 20, 1e7, "orders")
+
+
+@dataclass
 class Costs:
     """Cost of trading one name: lambda1 |dw| + lambda2 dw^2, as a fraction of NAV."""
 
-    model: str = "fixed"
-    lambda1: float = 5e-4  # 5e-4 = 5 bp of what is traded
+    model: str = "fixed"  # fixed | fitted: learned by liquidity bucket from simulated shortfall
+    lambda1: float = 5e-4  # 5e-4 = 5 bp of what is traded; fitted: until the first fit
     lambda2: float = 1e-5
     multiplier: float = 1.0
     statutory: bool = True  # stamp duty and transfer fee by date and side
+    bucket_scheme: Buckets = field(default_factory=Buckets)
+    fit_method: str = "winsorized_ols"  # | quantile_reg
+    fit: CostFit = field(default_factory=CostFit)
+    lambda1_per_bucket_bp: list[float] | None = None  # fitted: your own instead, from day one
+    lambda2_per_bucket: list[float] | None = None
 
     def __post_init__(self) -> None:
-        if self.model != "fixed":
-            raise ConfigError(
-                f"costs.model={self.model!r}: fitted costs are not part of this release; "
-                "use costs=fixed."
-            )
+        require_in("costs.model", self.model, ("fixed", "fitted"))
+        require_in("costs.fit_method", self.fit_method, ("winsorized_ols", "quantile_reg"))
         require("costs.lambda1", self.lambda1, 0, 0.05, "decimal: 5e-4 = 5 bp")
         require("costs.lambda2", self.lambda2, 0, 10, "decimal a unit weight squared")
         require("costs.multiplier", self.multiplier, 0, 100, "times")
+        self._check_own()
+
+    def _check_own(self) -> None:
+        own = self.lambda1_per_bucket_bp, self.lambda2_per_bucket
+        if (own[0] is None) != (own[1] is None):
+            raise ConfigError(
+                "costs.lambda1_per_bucket_bp and costs.lambda2_per_bucket: one is given and the "
+                "other is not; give both, one number a bucket, or neither."
+            )
+        if own[0] is None or own[1] is None:
+            return
+        if self.model != "fitted":
+            raise ConfigError(
+                "costs.lambda1_per_bucket_bp does nothing with costs=fixed; use costs=fitted."
+            )
+        for name, values, most in zip(
+            ("lambda1_per_bucket_bp", "lambda2_per_bucket"), own, (500.0, 10.0), strict=True
+        ):
+            if len(values) != self.bucket_scheme.n_buckets:
+                raise ConfigError(
+                    f"costs.{name} has {len(values)} numbers for {self.bucket_scheme.n_buckets} "
+                    "buckets; give one each, from the least liquid to the most."
+                )
+            for value in values:
+                require(f"costs.{name}", value, 0, most, "bp" if "bp" in name else "decimal")
+
+
+@dataclass
+class Pov:
+    """Percentage of volume."""
+
+    target_pov: float = 0.1  # of what the market trades while the order is live
+    min_child_notional_usd: float = 1000.0  # VWAP obeys it too; elsewhere at a dated rate
+
+    def __post_init__(self) -> None:
+        require("execution.pov.target_pov", self.target_pov, 0.001, 0.5, "share of volume")
+        require("execution.pov.min_child_notional_usd", self.min_child_notional_usd, 0, 1e7, "USD")
+
+
+@dataclass
+class Vwap:
+    """Slices sized by the volume that is expected."""
+
+    buckets: int = 6  # most children of an order; fewer where a slice would be too small
+    max_participation: float = 0.25  # of what the market trades in the slice
+
+    def __post_init__(self) -> None:
+        require("execution.vwap.buckets", self.buckets, 1, 24, "children")
+        require("execution.vwap.max_participation", self.max_participation, 0.001, 1, "share")
+
+
+@dataclass
+class Simulator:
+    """What a fill pays beyond the price on the tape, and the tape where there is none."""
+
+    bar_minutes: int = 5  # interval of the simulated session
+    auction_share: float = 0.05  # of the day's volume that the opening auction trades
+    half_spread_bp: float = 1.0  # at least; half a tick where that is more
+    impact_scale: float = 1.0  # times the published impact
+    intraday: str = "simulated"  # | files: bars in <data.root>/intraday.parquet
+
+    def __post_init__(self) -> None:
+        require("execution.simulator.bar_minutes", self.bar_minutes, 1, 60, "minutes")
+        require("execution.simulator.auction_share", self.auction_share, 0.001, 1, "share")
+        require("execution.simulator.half_spread_bp", self.half_spread_bp, 0, 500, "bp")
+        require("execution.simulator.impact_scale", self.impact_scale, 0, 100, "times")
+        require_in("execution.simulator.intraday", self.intraday, ("simulated", "files"))
 
 
 @dataclass
 class Execution:
     """How targets become fills."""
 
-    style: str = "MOO"  # market on open of the next session
+    style: str = "MOO"  # MOO: market on open of the next session | POV | VWAP
+    impact: str = "lambda"  # lambda: the optimizer's own cost (MOO) | almgren | square_root
+    pov: Pov = field(default_factory=Pov)
+    vwap: Vwap = field(default_factory=Vwap)
+    simulator: Simulator = field(default_factory=Simulator)
     min_trade_nav_bp: float = 0.0  # trades below this share of NAV are dropped
+    adv_cap_bp: float | None = None  # most of a name in a session, bp of its ADV; in the solve too
 
     def __post_init__(self) -> None:
-        if self.style != "MOO":
+        require_in("execution.style", self.style, ("MOO", "POV", "VWAP"))
+        require_in("execution.impact", self.impact, ("lambda", "almgren", "square_root"))
+        require("execution.min_trade_nav_bp", self.min_trade_nav_bp, 0, 100, "bp of NAV")
+        if self.adv_cap_bp is not None:
+            require("execution.adv_cap_bp", self.adv_cap_bp, 0.01, 10_000, "bp of ADV")
+        if self.impact == "lambda" and self.style != "MOO":
             raise ConfigError(
-                f"execution.style={self.style!r}: POV and VWAP are not part of this release; "
-                "use execution=moo."
+                f"execution.impact=lambda with execution.style={self.style}: scheduled orders pay "
+                "what the simulator says; use execution.impact=almgren or square_root."
             )
-        if self.min_trade_nav_bp != 0:
+        if self.impact == "lambda" and self.min_trade_nav_bp:
             raise ConfigError(
-                f"execution.min_trade_nav_bp={self.min_trade_nav_bp:g}: dropping small trades is "
-                "not part of this release; leave it at 0."
+                f"execution.min_trade_nav_bp={self.min_trade_nav_bp:g} with "
+                "execution.impact=lambda: the baseline trades every order; use execution=pov or "
+                "vwap, or execution.impact=almgren."
             )
 
 

@@ -58,6 +58,7 @@ class Book:
         m, c = self.market, self.charges
         before = m.mark[t - 1]
         return Session(
+            t=t,
             open=m.open[t],
             limit_up=m.limit_up[t],
             limit_down=m.limit_down[t],

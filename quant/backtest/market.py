@@ -12,7 +12,10 @@ from quant.costs.fees import fee_rate
 from quant.execution.limits import DELISTED, SOURCE_ENDED
 from quant.execution.orders import Lots
 
-FIELDS = ("open", "close", "volume", "amount", "factor", "limit_up", "limit_down")
+FIELDS = (
+    "open", "high", "low", "close", "volume", "amount", "factor", "limit_up", "limit_down",
+    "float_shares",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -502,6 +502,48 @@ FILLS = table(
     strings("reason"),
     key=DAY,
 )
+# one row for each child order: slot is the interval in which it ends; rate the own share of the
+# market's volume while it was live; spread, impact, fee in money; reason: why less was traded
+CHILDREN = table(
+    "children",
+    dates("date"),
+    strings("symbol"),
+    integers("child", "slot"),
+    doubles("ordered", "shares", "price", "rate", "spread", "impact", "fee"),
+    strings("reason"),
+    key=("date", "symbol", "child"),
+)
+# what an order of the replay cost: size is the value traded over NAV, shortfall against the open
+SHORTFALL = table(
+    "shortfall",
+    dates("date"),
+    strings("symbol", "style"),
+    doubles("size", "shortfall_bp"),
+    integers("bucket", "vol_bucket"),
+    key=DAY,
+)
+# the specification's schema: what the optimizer reads; bucket 0 is the least liquid
+LAMBDA_PARAMS = table(
+    "lambda_params",
+    dates("asof_date"),
+    [pa.field("bucket_id", pa.int8())],
+    floats("lambda1_bp", "lambda2", "adv_edge_low", "adv_edge_high"),
+    key=("asof_date", "bucket_id"),
+    known="asof_date",
+)
+# where they come from: raw = before signs and order were imposed, with standard errors by session;
+# pool is the first bucket of those fitted together, sizes the range in which the fit holds
+COST_FITS = table(
+    "cost_fits",
+    dates("asof_date"),
+    integers("bucket_id"),
+    strings("style"),
+    doubles("raw1_bp", "raw2", "se1_bp", "se2"),
+    doubles("low1_bp", "high1_bp", "low2", "high2", "size_low", "size_high"),
+    integers("orders", "pool"),
+    key=("asof_date", "bucket_id"),
+    known="asof_date",
+)
 # book: portfolio, benchmark; cost and fee: money a session; turnover: two-way, of NAV before trades
 NAV = table(
     "nav",

@@ -13,8 +13,13 @@ REASONS = (
     "cash",
     "delisted",
     "source ended",
+    "ADV cap",
+    "below the minimum",
+    "market volume",
 )
-FILLED, SUSPENDED, LIMIT_UP, LIMIT_DOWN, CASH, DELISTED, SOURCE_ENDED = range(len(REASONS))
+(
+    FILLED, SUSPENDED, LIMIT_UP, LIMIT_DOWN, CASH, DELISTED, SOURCE_ENDED, ADV_CAP, MINIMUM, VOLUME,
+) = range(len(REASONS))  # fmt: skip
 # prices are compared with this relative slack, below one tick of any price under 10,000
 SLACK = 1e-6
 

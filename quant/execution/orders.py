@@ -78,6 +78,7 @@ class Orders:
 class Session:
     """What execution sees of one session; vectors are (n_assets,).
 
+    t                          : index of the session
     open, limit_up, limit_down : raw prices, NaN where none
     before                     : last close in today's shares (after corporate actions)
     held                       : raw shares before trading, after corporate actions
@@ -86,6 +87,7 @@ class Session:
     buy_fee, sell_fee          : statutory fees as fractions of the value traded
     """
 
+    t: int
     open: Vector
     limit_up: Vector
     limit_down: Vector

@@ -17,6 +17,8 @@ CATALOGUE = {
     "model2": "stock alphas by walk-forward, chosen by purged cross-validation",
     "model1": "the state of every industry: tilts, caps, the volatility target",
     "importance": "what the models make of their features: Shapley values, families left out",
+    "replay": "the book at fixed costs, for the shortfall of its orders",
+    "costs": "what trading costs by liquidity bucket: fixed, or fitted to that shortfall",
     "optimize": "daily target weights, filled as wished: the optimizer alone",
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
     "attribution": "what the regimes added or cost, flag by flag",

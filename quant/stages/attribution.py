@@ -59,16 +59,17 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     columns = tables.ATTRIBUTION.schema.names
     if not s["enabled"]:
         return {"attribution": pd.DataFrame(columns=columns)}
-    market, policy, first, last = book.optimized(s["book"], f, c)
+    own_book = book.optimized(s["book"], f, c)
+    market, policy = own_book.market, own_book.policy
     nav = f["nav"]
     own = nav[nav["book"] == "portfolio"].sort_values("date")
     rows = [_row(BOOK, own, own, s, c)]
     for number, flag in enumerate(FLAGS):
         seen = without(policy.signals, flag, s["cap"], s["vol_target"])
-        other = Optimized(market, seen, policy.charges, policy.knobs, first)
+        other = Optimized(market, seen, policy.charges, policy.knobs, own_book.first)
         result = engine.run(
-            market, other, charges=policy.charges, capital=s["book"]["region"].nav,
-            first=first, last=last,
+            market, other, own_book.desk(), charges=policy.charges,
+            capital=s["book"]["region"].nav, first=own_book.first, last=own_book.last,
         )  # fmt: skip
         rows.append(_row(flag, own, result.nav_table(flag), s, c))
         c.tick("attribution")(number + 1, len(FLAGS))

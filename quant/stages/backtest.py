@@ -8,15 +8,21 @@ import pandas as pd
 from quant.backtest import benchmark, engine
 from quant.core import tables
 from quant.core.types import Frame
-from quant.stages import book
+from quant.stages import book, desk
 from quant.stages.registry import Context, Inputs, Stage
 
 
 def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
-    """The portfolio's book, and the benchmark's by the same engine at the same costs."""
-    market, policy, first, last = book.optimized(s, f, c)
+    """The portfolio's book, and the benchmark's by the same engine at the same costs.
+
+    The benchmark trades once a month, and whole: at the open, at the costs that the optimizer sees.
+    """
+    b = book.optimized(s, f, c)
+    market, policy, first, last = b.market, b.policy, b.first, b.last
     span = {"charges": policy.charges, "capital": s["region"].nav, "first": first, "last": last}
-    portfolio = engine.run(market, book.ticking(policy, c, "backtest", first, last), **span)
+    traded = b.desk()
+    ticking = book.ticking(policy, c, "backtest", first, last)
+    portfolio = engine.run(market, ticking, traded, **span)
     equal = engine.run(market, benchmark.equal_weight(market, f["members"], first), **span)
     c.metrics.update(book.solve_metrics(policy, "backtest"))
     navs = [portfolio.nav_table("portfolio"), equal.nav_table("benchmark")]
@@ -24,6 +30,7 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
         "nav": pd.concat(navs, ignore_index=True),
         "weights": portfolio.weights,
         "fills": portfolio.fills,
+        "children": desk.children(traded, market),
         "decisions": portfolio.targets,
         "solves": policy.table(),
         "bindings": policy.bindings(),
@@ -37,6 +44,7 @@ STAGE = Stage(
         tables.NAV,
         tables.WEIGHTS,
         tables.FILLS,
+        tables.CHILDREN,
         tables.DECISIONS,
         tables.SOLVES,
         tables.BINDINGS,

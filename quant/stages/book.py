@@ -1,7 +1,7 @@
 """What `optimize` and `backtest` share: the market, the policy, and the window they run over."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +12,20 @@ from quant.backtest.policy import Knobs, Optimized, signals
 from quant.core import tables
 from quant.core.errors import DataError
 from quant.core.panel import Panel, sessions_of
-from quant.core.types import Vector
+from quant.core.types import Frame, Vector
+from quant.execution.orders import Execute
+from quant.stages import desk
 from quant.stages.registry import Context, Inputs
 
 if TYPE_CHECKING:
     from quant.settings import Config
 
-NEEDS = (
+# without the fitted costs: what the replay that they are learned from needs
+UNFITTED = (
     tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.MEMBERSHIP, tables.ALPHA,
     tables.STATES, tables.REGIME,
 )  # fmt: skip
+NEEDS = (*UNFITTED, tables.LAMBDA_PARAMS)
 
 
 def settings(config: "Config") -> dict[str, Any]:
@@ -41,13 +45,13 @@ def settings(config: "Config") -> dict[str, Any]:
 
 def knobs(s: Mapping[str, Any]) -> Knobs:
     """The optimizer's constants from the settings."""
-    o, r = s["optimizer"], s["risk"]
+    o, r, e = s["optimizer"], s["risk"], s["execution"]
     return Knobs(
         gamma=o.gamma,
         gamma_ref=o.gamma if o.gamma_ref is None else o.gamma_ref,
         tau=o.turnover.tau,
         name_max=o.name_max,
-        adv_cap=o.adv_cap,
+        adv_cap=min(o.adv_cap, np.inf if e.adv_cap_bp is None else e.adv_cap_bp / 1e4),
         horizon=s["horizon"],
         periods=s["region"].periods,
         window=r.window,
@@ -70,27 +74,66 @@ def market(s: Mapping[str, Any], f: Inputs, region: str) -> tuple[MarketArrays, 
     return arrays, bars
 
 
-def charged(s: Mapping[str, Any], arrays: MarketArrays, region: str) -> Charges:
+def charged(
+    s: Mapping[str, Any], arrays: MarketArrays, bars: Panel, region: str, params: Frame,
+    membership: Frame,
+) -> Charges:  # fmt: skip
     """What trading costs on every session, statutory fees included unless turned off.
 
+    params : table `lambda_params`, looked up by the day's liquidity bucket of each name
     The multiplier is of everything, fees too: a book at twice the costs pays twice as much.
     """
+    bucket = desk.bucketed(s, bars, desk.members(arrays, membership))
+    return _charges(s, arrays, region, *desk.lambdas(params, arrays, bucket))
+
+
+def fixed(s: Mapping[str, Any], arrays: MarketArrays, region: str) -> Charges:
+    """The same at the fixed costs, which hold before anything is fitted."""
+    return _charges(s, arrays, region, s["costs"].lambda1, s["costs"].lambda2)
+
+
+def _charges(
+    s: Mapping[str, Any], arrays: MarketArrays, region: str, lambda1: Any, lambda2: Any
+) -> Charges:
     costs, times = s["costs"], s["costs"].multiplier
-    fees = region if costs.statutory else None
-    made = charges(arrays, costs.lambda1 * times, costs.lambda2 * times, fees)
+    made = charges(arrays, lambda1 * times, lambda2 * times, region if costs.statutory else None)
     return replace(made, buy_fee=times * made.buy_fee, sell_fee=times * made.sell_fee)
 
 
-def optimized(
-    s: Mapping[str, Any], f: Inputs, c: Context
-) -> tuple[MarketArrays, Optimized, int, int]:
-    """Market, policy, and the first and last session of the run."""
+@dataclass(frozen=True)
+class Book:
+    """What a stage needs to run the book: market, policy, days, and a fresh desk for each run."""
+
+    market: MarketArrays
+    bars: Panel
+    policy: Optimized
+    first: int
+    last: int
+    desk: Callable[[], Execute]
+
+
+def optimized(s: Mapping[str, Any], f: Inputs, c: Context) -> Book:
+    """The book at the costs of table `lambda_params`."""
     arrays, bars = market(s, f, c.region)
-    alpha = f["alpha"]
-    seen = signals(arrays, bars, alpha, f["membership"], f["states"], f["regime"])
+    charge = charged(s, arrays, bars, c.region, f["lambda_params"], f["membership"])
+    return _book(s, f, c, arrays, bars, charge)
+
+
+def unfitted(s: Mapping[str, Any], f: Inputs, c: Context) -> Book:
+    """The book at fixed costs."""
+    arrays, bars = market(s, f, c.region)
+    return _book(s, f, c, arrays, bars, fixed(s, arrays, c.region))
+
+
+def _book(
+    s: Mapping[str, Any], f: Inputs, c: Context, arrays: MarketArrays, bars: Panel, charge: Charges
+) -> Book:
+    seen = signals(arrays, bars, f["alpha"], f["membership"], f["states"], f["regime"])
     first, last = window(s["window"], arrays, seen.alpha)
-    charge = charged(s, arrays, c.region)
-    return arrays, Optimized(arrays, seen, charge, knobs(s), first), first, last
+    return Book(
+        arrays, bars, Optimized(arrays, seen, charge, knobs(s), first), first, last,
+        lambda: desk.execute(s, arrays, bars, c.region, c.seed),
+    )  # fmt: skip
 
 
 def window(wanted: Mapping[str, Any], arrays: MarketArrays, alpha: np.ndarray) -> tuple[int, int]:

@@ -44,9 +44,10 @@ def settings(config: "Config") -> dict[str, Any]:
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Solve that session's problem again, make sure that it is the same, and draw the page."""
-    market, policy, first, last = book.optimized(s["book"], f, c)
+    b = book.optimized(s["book"], f, c)
+    market, policy = b.market, b.policy
     method = policy.knobs.method
-    t = again.decided(market, first, last, policy.knobs.every, np.datetime64(s["date"], "D"))
+    t = again.decided(market, b.first, b.last, policy.knobs.every, np.datetime64(s["date"], "D"))
     state = again.state(market, t, f["nav"], f["weights"])
     names = policy.names(t, state.shares > 0)
     problem = policy.problem(t, state, names)

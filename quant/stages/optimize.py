@@ -13,10 +13,11 @@ from quant.stages.registry import Context, Inputs, Stage
 
 def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
     """The day loop with `execute` = fill at target."""
-    market, policy, first, last = book.optimized(s, f, c)
+    b = book.optimized(s, f, c)
+    policy = b.policy
     result = engine.run(
-        market, book.ticking(policy, c, "optimize", first, last), moo.at_target,
-        charges=policy.charges, capital=s["region"].nav, first=first, last=last,
+        b.market, book.ticking(policy, c, "optimize", b.first, b.last), moo.at_target,
+        charges=policy.charges, capital=s["region"].nav, first=b.first, last=b.last,
     )  # fmt: skip
     c.metrics.update(book.solve_metrics(policy, "optimize"))
     return {

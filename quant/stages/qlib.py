@@ -28,10 +28,11 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         return {"qlib_nav": _apart(ours.iloc[:0], np.empty(0))}
     from quant.backtest.reference import replay
 
-    market, _ = book.market(s, f, c.region)
+    market, bars = book.market(s, f, c.region)
     first = market.index(ours["date"].iloc[0])
     last = market.index(ours["date"].iloc[-1])
-    charged = book.charged(s, market, c.region)
+    params, membership = f["lambda_params"], f["membership"]
+    charged = book.charged(s, market, bars, c.region, params, membership)
     folder = f.file("instruments", "qlib")
     theirs = replay(folder, c.region, market, charged, f["decisions"], s["region"].nav, first, last)
     made = _apart(ours, theirs["nav"].to_numpy())
@@ -57,7 +58,7 @@ STAGE = Stage(
     "qlib",
     needs=(
         tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.INSTRUMENTS,
-        tables.NAV, tables.DECISIONS,
+        tables.NAV, tables.DECISIONS, tables.LAMBDA_PARAMS, tables.MEMBERSHIP,
     ),
     makes=(tables.QLIB_NAV,),
     settings=settings,
