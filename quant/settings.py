@@ -526,20 +526,18 @@ class Vwap:
 
 @dataclass
 class Simulator:
-    """What a fill pays beyond the price on the tape, and the tape where there is none."""
+    """What a fill pays beyond the price on the tape, and the tape where the data have none."""
 
-    bar_minutes: int = 5  # interval of the simulated session
+    bar_minutes: int = 5  # interval of the session
     auction_share: float = 0.05  # of the day's volume that the opening auction trades
     half_spread_bp: float = 1.0  # at least; half a tick where that is more
     impact_scale: float = 1.0  # times the published impact
-    intraday: str = "simulated"  # | files: bars in <data.root>/intraday.parquet
 
     def __post_init__(self) -> None:
         require("execution.simulator.bar_minutes", self.bar_minutes, 1, 60, "minutes")
         require("execution.simulator.auction_share", self.auction_share, 0.001, 1, "share")
         require("execution.simulator.half_spread_bp", self.half_spread_bp, 0, 500, "bp")
         require("execution.simulator.impact_scale", self.impact_scale, 0, 100, "times")
-        require_in("execution.simulator.intraday", self.intraday, ("simulated", "files"))
 
 
 @dataclass

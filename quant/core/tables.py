@@ -175,6 +175,16 @@ BARS = table(
     doubles("float_shares"),
     key=DAY,
 )
+# the course of sessions where the user has it: raw average price and shares of the interval that
+# begins `minute` minutes of trading after the open; breaks do not count
+INTRADAY = table(
+    "intraday",
+    dates("date"),
+    strings("symbol"),
+    integers("minute"),
+    doubles("price", "volume"),
+    key=("date", "symbol", "minute"),
+)
 # dividend: cash a share on the ex-date; split: new shares for one old
 ACTIONS = table("actions", dates("date"), strings("symbol"), doubles("dividend", "split"), key=DAY)
 # spells [in_date, out_date], both inclusive, null = open; group_id is what exposure caps act on

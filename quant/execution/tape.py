@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 
-from quant.core.types import Codes, Dates, Matrix, Vector
+from quant.core.types import Codes, Dates, Frame, Matrix, Vector
 
 # expected range of a Brownian motion over one day, in standard deviations (Parkinson 1980)
 _RANGE = np.sqrt(8.0 / np.pi)
@@ -132,6 +133,68 @@ def _stretched(path: Matrix, edge: Matrix, extreme: Matrix, sign: float) -> Matr
     at = 1 + (sign * path[none, 1:-1]).argmax(axis=1)
     out[none, at] = extreme[none, 0]
     return out
+
+
+@dataclass(frozen=True)
+class RecordedTapes:
+    """Real intraday bars, joined to intervals; names and sessions without any are `otherwise`'s.
+
+    start     : (n_days, n_assets) first row of the session, -1 where there is none
+    count     : (n_days, n_assets) rows of the session
+    slot      : (n_rows,) interval
+    price, volume : (n_rows,)
+    """
+
+    start: Codes
+    count: Codes
+    slot: Codes
+    price: Vector
+    volume: Vector
+    otherwise: Tapes
+
+    @classmethod
+    def of(
+        cls, frame: Frame, dates: Dates, symbols: np.ndarray, minutes: int, otherwise: Tapes
+    ) -> "RecordedTapes":
+        """From table `intraday`, sorted by its key.
+
+        minutes : of an interval; what trades after the last one is counted with it
+        """
+        day = np.searchsorted(dates, frame["date"].to_numpy("datetime64[D]"))
+        asset = pd.Index(symbols).get_indexer(frame["symbol"])
+        known = np.flatnonzero((asset >= 0) & (day < dates.size))
+        cell = day[known] * symbols.size + asset[known]
+        first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]]) if cell.size else cell
+        start = np.full(dates.size * symbols.size, -1, np.int64)
+        count = np.zeros(dates.size * symbols.size, np.int64)
+        start[cell[first]] = first
+        count[cell[first]] = np.diff(np.r_[first, cell.size])
+        slot = np.minimum(frame["minute"].to_numpy()[known] // minutes, otherwise.intervals - 1)
+        shape = (dates.size, symbols.size)
+        return cls(
+            start.reshape(shape), count.reshape(shape), slot.astype(np.int64),
+            frame["price"].to_numpy(np.float64)[known],
+            frame["volume"].to_numpy(np.float64)[known], otherwise,
+        )  # fmt: skip
+
+    @property
+    def intervals(self) -> int:
+        """Intervals of a session."""
+        return self.otherwise.intervals
+
+    def __call__(self, t: int, asset: Codes) -> Tape:
+        """Tape of session `t`; an interval in which nothing traded has no price."""
+        tape = self.otherwise(t, asset)
+        price, volume = tape.price.copy(), tape.volume.copy()
+        for k in np.flatnonzero(self.count[t, asset]):
+            first = self.start[t, asset[k]]
+            rows = slice(first, first + self.count[t, asset[k]])
+            shares = np.bincount(self.slot[rows], self.volume[rows], self.intervals)
+            money = self.price[rows] * self.volume[rows]
+            value = np.bincount(self.slot[rows], money, self.intervals)
+            volume[k] = shares
+            price[k] = value / np.where(shares > 0.0, shares, np.nan)
+        return Tape(price, volume)
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # without the fitted costs: what the replay that they are learned from needs
 UNFITTED = (
     tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.MEMBERSHIP, tables.ALPHA,
-    tables.STATES, tables.REGIME,
+    tables.STATES, tables.REGIME, tables.INTRADAY,
 )  # fmt: skip
 NEEDS = (*UNFITTED, tables.LAMBDA_PARAMS)
 
@@ -132,7 +132,7 @@ def _book(
     first, last = window(s["window"], arrays, seen.alpha)
     return Book(
         arrays, bars, Optimized(arrays, seen, charge, knobs(s), first), first, last,
-        lambda: desk.execute(s, arrays, bars, c.region, c.seed),
+        lambda: desk.execute(s, arrays, bars, f["intraday"], c.region, c.seed),
     )  # fmt: skip
 
 

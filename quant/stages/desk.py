@@ -18,7 +18,7 @@ from quant.execution.limits import REASONS
 from quant.execution.moo import market_on_open
 from quant.execution.orders import Execute
 from quant.execution.scheduled import Liquidity, Rules, Scheduled
-from quant.execution.tape import DailyBars, SimulatedTapes, Tapes
+from quant.execution.tape import DailyBars, RecordedTapes, SimulatedTapes, Tapes
 from quant.risk.returns import close_to_close
 
 # minutes of continuous trading
@@ -28,16 +28,16 @@ SIGMA, LEAST = 21, 5
 
 
 def execute(
-    s: Mapping[str, Any], market: MarketArrays, bars: Panel, region: str, seed: int
+    s: Mapping[str, Any], market: MarketArrays, bars: Panel, intraday: Frame, region: str, seed: int
 ) -> Execute:
     """The execution style of the run; a new one for every book, for it logs its children."""
     if s["execution"].impact == "lambda":
         return market_on_open
-    return scheduled(s, market, bars, region, seed)
+    return scheduled(s, market, bars, intraday, region, seed)
 
 
 def scheduled(
-    s: Mapping[str, Any], market: MarketArrays, bars: Panel, region: str, seed: int
+    s: Mapping[str, Any], market: MarketArrays, bars: Panel, intraday: Frame, region: str, seed: int
 ) -> Scheduled:
     """Orders on tapes, whatever the charges of the book: impact=lambda has no law of its own."""
     e, x = s["execution"], s["execution"].simulator
@@ -55,14 +55,19 @@ def scheduled(
         times=s["costs"].multiplier,
     )
     impact = Impact(law, x.impact_scale, x.half_spread_bp / 1e4)
-    return Scheduled(rules, tapes(s, market, bars, region, seed), liquidity(market, bars), impact)
+    course = tapes(s, market, bars, intraday, region, seed)
+    return Scheduled(rules, course, liquidity(market, bars), impact)
 
 
-def tapes(s: Mapping[str, Any], market: MarketArrays, bars: Panel, region: str, seed: int) -> Tapes:
-    """The course of every session."""
+def tapes(
+    s: Mapping[str, Any], market: MarketArrays, bars: Panel, intraday: Frame, region: str, seed: int
+) -> Tapes:
+    """The course of every session: of table `intraday` where it has one, else simulated."""
     daily = DailyBars(*(bars[name] for name in ("open", "high", "low", "close", "volume")))
-    n = max(MINUTES[region] // s["execution"].simulator.bar_minutes, 2)
-    return SimulatedTapes(daily, market.dates, market.symbols, n, derive(seed, "tape"))
+    minutes = s["execution"].simulator.bar_minutes
+    n, axes = max(MINUTES[region] // minutes, 2), (market.dates, market.symbols)
+    made = SimulatedTapes(daily, *axes, n, derive(seed, "tape"))
+    return RecordedTapes.of(intraday, *axes, minutes, made) if len(intraday) else made
 
 
 def sigma(bars: Panel) -> Matrix:

@@ -21,7 +21,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         return {"shortfall": pd.DataFrame({name: [] for name in columns})}
     b = book.unfitted(s, f, c)
     market = b.market
-    traded = desk.scheduled(s, market, b.bars, c.region, c.seed)
+    traded = desk.scheduled(s, market, b.bars, f["intraday"], c.region, c.seed)
     result = engine.run(
         market, book.ticking(b.policy, c, "replay", b.first, b.last), traded,
         charges=b.policy.charges, capital=s["region"].nav, first=b.first, last=b.last,

@@ -1,6 +1,6 @@
 """What every data provider hands over, and the protocol it speaks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from quant.core.tables import (
     BENCHMARK,
     INDEX_MEMBERS,
     INDUSTRIES,
+    INTRADAY,
     LISTINGS,
     NOTES,
     RATES,
@@ -30,6 +31,7 @@ TABLES = {
     "benchmark": BENCHMARK,
     "rates": RATES,
     "notes": NOTES,
+    "intraday": INTRADAY,
 }
 
 
@@ -65,6 +67,7 @@ class RawMarket:
     benchmark: Frame
     rates: Frame
     notes: Frame
+    intraday: Frame = field(default_factory=lambda: empty(INTRADAY))
 
     def __post_init__(self) -> None:
         for name, table in TABLES.items():

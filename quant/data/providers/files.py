@@ -66,6 +66,7 @@ class Files:
             index_members=files_tables.index_members(self.layout),
             benchmark=files_tables.benchmark(self.layout, first, last),
             rates=files_tables.rates(self.layout, first, last),
+            intraday=files_tables.intraday(self.layout, first, last),
             notes=pd.DataFrame({"topic": list(notes), "text": list(notes.values())}, dtype=object),
         )
 

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 
 from quant.core.errors import DataError
-from quant.core.tables import BENCHMARK, INDEX_MEMBERS, INDUSTRIES, LISTINGS, RATES
+from quant.core.tables import (
+    BENCHMARK,
+    INDEX_MEMBERS,
+    INDUSTRIES,
+    INTRADAY,
+    LISTINGS,
+    RATES,
+)
 from quant.core.types import Frame, Mask
 from quant.data import derive, industries, listings
 from quant.data.providers import reading
@@ -25,6 +32,11 @@ BOUNDS = {
     "benchmark": {
         "close": (1e-12, np.inf, "levels are above zero"),
         "adj_close": (1e-12, np.inf, "levels are above zero"),
+    },
+    "intraday": {
+        "price": (1e-12, np.inf, "prices are above zero; leave intervals without trades out"),
+        "volume": (0.0, np.inf, "volumes are shares, not below zero"),
+        "minute": (0, 1440, "minutes of trading since the open"),
     },
     "rates": {"rf": (-0.005, 0.005, "rf is decimal a session: 5 % a year is about 0.0002")},
     "listings": {"delist_return": (-1.0, 10.0, "it is a decimal: -0.3 is a loss of 30 %")},
@@ -194,6 +206,24 @@ def rates(layout: FilesLayout, start: np.datetime64, end: np.datetime64) -> Fram
     if frame is None:
         return empty(RATES)
     return _between(frame, start, end)[["date", "rf"]].sort_values("date", ignore_index=True)
+
+
+def intraday(layout: FilesLayout, start: np.datetime64, end: np.datetime64) -> Frame:
+    """INTRADAY: what was traded in the course of the sessions."""
+    frame = _read(layout, "intraday")
+    if frame is None:
+        return empty(INTRADAY)
+    frame = _between(frame, start, end)
+    frame = frame.assign(symbol=frame["symbol"].astype(str).astype(object))
+    key = list(INTRADAY.key)
+    twice = frame.duplicated(key)
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise DataError(
+            f"intraday has two rows for {row['symbol']} on {row['date']:%Y-%m-%d}, minute "
+            f"{row['minute']}; join them: add volumes up, weight prices by them."
+        )
+    return frame[INTRADAY.schema.names].sort_values(key, ignore_index=True)
 
 
 def _between(frame: Frame, start: np.datetime64, end: np.datetime64) -> Frame:

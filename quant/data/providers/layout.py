@@ -21,6 +21,7 @@ REQUIRED = {
     "listings": ("symbol",),
     "benchmark": ("date", "close"),
     "rates": ("date", "rf"),
+    "intraday": ("date", "symbol", "minute", "price", "volume"),
 }
 OPTIONAL = {
     "bars": (
@@ -39,6 +40,7 @@ OPTIONAL = {
     "listings": ("list_date", "delist_date", "board", "delist_return", "truncated"),
     "benchmark": ("adj_close",),
     "rates": (),
+    "intraday": (),
 }
 CONVENTIONS = ("raw", "adjusted")
 
@@ -105,6 +107,7 @@ class FilesLayout:
     listings: TableFiles | None = None
     benchmark: TableFiles | None = None
     rates: TableFiles | None = None
+    intraday: TableFiles | None = None
     industry_source: str = "the user's"
     benchmark_name: str = "benchmark"
     total_return: bool = False
