@@ -37,6 +37,10 @@ class Table:
     known: str = "date"
     moves: tuple[str, ...] = ()
 
+    def empty(self) -> Frame:
+        """A frame without rows, with the columns and pandas types of this table."""
+        return pd.DataFrame({f.name: pd.Series(dtype=_dtype(f.type)) for f in self.schema})
+
     def check(self, frame: Frame) -> pa.Table:
         """Return `frame` as an arrow table of this schema, sorted by key.
 
@@ -95,6 +99,16 @@ class Table:
             if frame[name].dtype.kind == "M":
                 frame[name] = frame[name].astype("datetime64[ns]")
         return frame
+
+
+def _dtype(kind: pa.DataType) -> str:
+    if pa.types.is_date(kind):
+        return "datetime64[ns]"
+    if pa.types.is_floating(kind):
+        return "float32" if kind == pa.float32() else "float64"
+    if pa.types.is_integer(kind):
+        return "int64"
+    return "bool" if pa.types.is_boolean(kind) else "object"
 
 
 def _increasing(frame: Frame, key: list[str]) -> bool:

@@ -42,11 +42,9 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
                 f"costs: {len(orders)} orders are too few for a fit (costs.fit.min_orders="
                 f"{costs.fit.min_orders}); the fixed costs hold throughout"
             )
-    columns = tables.COST_FITS.schema.names
-    empty = pd.DataFrame({name: [] for name in columns})
     return {
         "lambda_params": pd.concat(params, ignore_index=True),
-        "cost_fits": pd.concat(fits, ignore_index=True)[columns] if fits else empty,
+        "cost_fits": pd.concat(fits, ignore_index=True) if fits else tables.COST_FITS.empty(),
     }
 
 

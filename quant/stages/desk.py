@@ -113,12 +113,11 @@ def lambdas(params: Frame, market: MarketArrays, bucket: np.ndarray) -> tuple[Ma
 
 def children(execute: Execute, market: MarketArrays) -> Frame:
     """Table `children` of a book; empty where orders have none."""
-    columns = CHILDREN.schema.names
     log = execute.log if isinstance(execute, Scheduled) else []
     frames = [_children(t, asset, made, market) for t, asset, made in log]
     if not frames:
-        return pd.DataFrame({name: [] for name in columns})[columns]
-    return pd.concat(frames, ignore_index=True)[columns]
+        return CHILDREN.empty()
+    return pd.concat(frames, ignore_index=True)[CHILDREN.schema.names]
 
 
 def _children(t: int, asset: Codes, made: Any, market: MarketArrays) -> Frame:

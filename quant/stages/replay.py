@@ -16,9 +16,8 @@ from quant.stages.registry import Context, Inputs, Stage
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """One row for each order that traded; none where costs are fixed."""
-    columns = tables.SHORTFALL.schema.names
     if s["costs"].model == "fixed":
-        return {"shortfall": pd.DataFrame({name: [] for name in columns})}
+        return {"shortfall": tables.SHORTFALL.empty()}
     b = book.unfitted(s, f, c)
     market = b.market
     traded = desk.scheduled(s, market, b.bars, f["intraday"], c.region, c.seed)
@@ -48,7 +47,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
             "vol_bucket": calm[t - 1, i].astype(np.int64),
         }
     )
-    return {"shortfall": made[columns]}
+    return {"shortfall": made[tables.SHORTFALL.schema.names]}
 
 
 STAGE = Stage(

@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-import pandas as pd
-import pyarrow as pa
-
 from quant.core.errors import DataError
 from quant.core.tables import (
     ACTIONS,
@@ -37,17 +34,7 @@ TABLES = {
 
 def empty(table: Table) -> Frame:
     """Return a frame without rows that has the columns and pandas types of `table`."""
-    return pd.DataFrame({field.name: pd.Series(dtype=_dtype(field.type)) for field in table.schema})
-
-
-def _dtype(kind: pa.DataType) -> str:
-    if pa.types.is_date(kind):
-        return "datetime64[ns]"
-    if pa.types.is_floating(kind):
-        return "float32" if kind == pa.float32() else "float64"
-    if pa.types.is_integer(kind):
-        return "int64"
-    return "bool" if pa.types.is_boolean(kind) else "object"
+    return table.empty()
 
 
 @dataclass(frozen=True)

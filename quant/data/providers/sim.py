@@ -26,7 +26,9 @@ class Sim:
     def fetch(self, start: date, end: date) -> RawMarket:
         """Simulate the sessions from `start` to `end`; a different start is a different market."""
         made = self.simulate(start, end)
-        return RawMarket(**{name: getattr(made, name) for name in TABLES})
+        # the simulated market has daily bars alone
+        tables = [name for name in TABLES if name != "intraday"]
+        return RawMarket(**{name: getattr(made, name) for name in tables})
 
     def simulate(self, start: date, end: date) -> market.SimulatedMarket:
         """The same market with the truth behind it, for tests."""
