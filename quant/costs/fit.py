@@ -229,8 +229,9 @@ def _bounded(x: Matrix, y: Vector, n: int, scale: Vector, method: str) -> Vector
     z = x @ change
     low = np.r_[np.zeros(2 * n), np.full(x.shape[1] - 2 * n, -np.inf)]
     if method == "quantile_reg":
-        return change @ _least_deviation(z, y, low)
+        return change @ np.maximum(_least_deviation(z, y, low), low)
     # the normal equations' square root: as many rows as columns
     q, r = np.linalg.qr(z)
     found = optimize.lsq_linear(r, q.T @ y, bounds=(low, np.inf), method="bvls", tol=1e-12)
-    return change @ found.x
+    # a bound is met to rounding; a cost of -1e-21 is none
+    return change @ np.maximum(found.x, low)

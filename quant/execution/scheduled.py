@@ -313,6 +313,6 @@ class _Work:
         reason = np.where(full, FILLED, np.where(cut, ADV_CAP, self.reason)).astype(np.int8)
         sign = np.where(self.buys, 1.0, -1.0)
         return Fills(
-            self.asset, self.orders.shares, sign * self.done, price, self.spread + self.paid,
+            self.asset, self.orders.shares, sign * self.done + 0.0, price, self.spread + self.paid,
             self.fee, reason,
         )  # fmt: skip
