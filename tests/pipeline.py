@@ -11,13 +11,23 @@ from quant import settings
 from quant.core.types import Frame
 from quant.data import calendar
 from quant.data.providers.sim import Sim
-from quant.stages import backtest, features, model1, model2, optimize, risk, universe
+from quant.stages import (
+    backtest,
+    costs,
+    features,
+    model1,
+    model2,
+    optimize,
+    replay,
+    risk,
+    universe,
+)
 from quant.stages.registry import Context, Inputs, Stage
 
 Frames = dict[str, Frame]
 STAGES = (
-    universe.STAGE, features.STAGE, model2.STAGE, model1.STAGE, optimize.STAGE, backtest.STAGE,
-    risk.STAGE,
+    universe.STAGE, features.STAGE, model2.STAGE, model1.STAGE, replay.STAGE, costs.STAGE,
+    optimize.STAGE, backtest.STAGE, risk.STAGE,
 )  # fmt: skip
 # the Chinese window spans a change of the industry scheme, which renumbers the exposure groups
 SPANS = {
@@ -54,7 +64,16 @@ def ingested(
     """The tables of ingest for a simulated market."""
     first, last = span or SPANS[region]
     raw = Sim(region, seed, names, alpha_ic).fetch(first, last)
-    names_of = ("bars", "actions", "industries", "listings", "index_members", "benchmark", "rates")
+    names_of = (
+        "bars",
+        "actions",
+        "industries",
+        "listings",
+        "index_members",
+        "benchmark",
+        "rates",
+        "intraday",
+    )
     frames = {name: getattr(raw, name) for name in names_of}
     sessions = calendar.sessions(region, first, last).astype("datetime64[ns]")
     return frames | {"sessions": pd.DataFrame({"date": sessions})}

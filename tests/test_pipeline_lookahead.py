@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 NAMES = 40
 # neither the end of a month nor the session of a refit
 CUTS = {"us": "2014-10-16", "cn": "2013-12-18"}
+STYLES = {"us": "POV", "cn": "VWAP"}
 TABLES = [table for stage in STAGES for table in stage.makes]
 
 
@@ -50,6 +51,10 @@ def market(region: str) -> Market:
         min_history=120,
         dcc=settings.Dcc(window_days=120),
         flip=settings.Flip(min_rows=100),
+    )
+    config.costs = settings.Costs(model="fitted", fit=settings.CostFit(every=21, min_orders=40))
+    config.execution = settings.Execution(
+        style=STYLES[region], impact="almgren", min_trade_nav_bp=1, adv_cap_bp=100
     )
     return Market(config, frames, cut)
 

@@ -12,10 +12,7 @@ from quant.costs.fees import fee_rate
 from quant.execution.limits import DELISTED, SOURCE_ENDED
 from quant.execution.orders import Lots
 
-FIELDS = (
-    "open", "high", "low", "close", "volume", "amount", "factor", "limit_up", "limit_down",
-    "float_shares",
-)  # fmt: skip
+FIELDS = ("open", "close", "volume", "amount", "factor", "limit_up", "limit_down")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def knobs(s: Mapping[str, Any]) -> Knobs:
 
 def market(s: Mapping[str, Any], f: Inputs, region: str) -> tuple[MarketArrays, Panel]:
     """The market's arrays and the panel they were built from."""
-    bars = Panel.of(f["bars"], FIELDS, dates=sessions_of(f["sessions"]))
+    bars = Panel.of(f["bars"], (*FIELDS, *desk.FIELDS), dates=sessions_of(f["sessions"]))
     arrays = market_arrays(
         bars, f["listings"], f["rates"], region, s["delist_return"], s["adv_window"]
     )

@@ -21,6 +21,8 @@ from quant.execution.scheduled import Liquidity, Rules, Scheduled
 from quant.execution.tape import DailyBars, RecordedTapes, SimulatedTapes, Tapes
 from quant.risk.returns import close_to_close
 
+# of table `bars`, beside those of the market
+FIELDS = ("high", "low", "float_shares")
 # minutes of continuous trading
 MINUTES = {"us": 390, "cn": 240}
 # sessions of the volatility that impact is measured in, and least of them

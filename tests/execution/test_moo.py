@@ -14,6 +14,7 @@ from quant.execution.orders import Lots, Orders, Session
 
 def session(n: int = 4, **changes) -> Session:
     base = Session(
+        t=1,
         open=np.full(n, 10.0),
         limit_up=np.full(n, np.nan),
         limit_down=np.full(n, np.nan),
