@@ -568,6 +568,53 @@ COST_FITS = table(
     key=("asof_date", "bucket_id"),
     known="asof_date",
 )
+# implementation shortfall of every order of the book: size over NAV, money at the decision's price,
+# parts in bp of the money ordered
+TCA_ORDERS = table(
+    "tca_orders",
+    dates("date"),
+    strings("symbol", "side"),
+    integers("bucket"),
+    doubles("size", "ordered", "filled"),
+    doubles("delay", "timing", "spread", "impact", "fee", "opportunity"),
+    strings("reason"),
+    key=DAY,
+)
+# the same of the children by hour of the session, from 0; bp of the value traded, timing against
+# the open
+TCA_HOURS = table(
+    "tca_hours",
+    integers("hour"),
+    doubles("value", "timing", "spread", "impact", "fee"),
+    key=("hour",),
+    known=SUMMARY,
+)
+# the book's orders of a day worked by each style, under other assumptions too: bp of the value
+# ordered against the open, and the share that was filled
+EXEC_STYLES = table(
+    "exec_styles",
+    dates("date"),
+    strings("style", "scenario"),
+    doubles("shortfall_bp", "filled"),
+    key=("date", "style", "scenario"),
+)
+# percentage of volume against market on open: the acceptance of the specification, section 3.4
+EXEC_GATE = table(
+    "exec_gate",
+    strings("scenario"),
+    doubles("median_pov", "median_moo", "difference", "low", "high"),
+    doubles("iqr_pov", "iqr_moo", "iqr_ratio", "ratio_low", "ratio_high"),
+    strings("verdict"),
+    integers("days"),
+    key=("scenario",),
+    known=SUMMARY,
+)
+_REPLAYED = doubles(
+    "ann_return", "ann_vol", "sharpe", "cost_bp", "turnover", "filled", "cash"
+)  # cost: bp of NAV a year
+# the recorded decisions with more or less money, and acted upon every so many sessions only
+CAPACITY = table("capacity", doubles("nav"), _REPLAYED, key=("nav",), known=SUMMARY)
+PACE = table("pace", integers("every"), _REPLAYED, key=("every",), known=SUMMARY)
 # book: portfolio, benchmark; cost and fee: money a session; turnover: two-way, of NAV before trades
 NAV = table(
     "nav",

@@ -149,6 +149,9 @@ class _Work:
         self.slots, self.locked = self._slots(desk)
         self.done, self.value, self.spread, self.paid, self.fee = np.zeros((5, asset.size))
         self.cash = session.cash
+        # what is left is below the least child at any price of the session
+        self.top = np.nanmax(np.nan_to_num(self.slots.price), axis=1, initial=0.0)
+        self.over = self._spent(np.arange(asset.size))
         self.told = np.full(asset.size, FILLED, np.int8)
         self.rows: list[tuple[np.ndarray, ...]] = []
 
@@ -205,13 +208,19 @@ class _Work:
     def run(self) -> None:
         """All intervals, sells before buys in each."""
         for slot in range(self.slots.wanted.shape[1]):
-            live = self.slots.due[:, slot] & (self.done < self.parent - _EPS)
+            live = self.slots.due[:, slot] & (self.done < self.parent - _EPS) & ~self.over
             if not live.any():
                 continue
             for side in (~self.buys, self.buys):
                 i = np.flatnonzero(live & side)
                 if i.size:
                     self._trade(slot, i)
+
+    def _spent(self, i: Codes) -> Mask:
+        """Orders `i` of which no child reaches the minimum any more."""
+        small = (self.parent[i] - self.done[i]) * self.top[i] < self.minimum - _EPS
+        full = self.cap[i] - self.value[i] < self.minimum - _EPS
+        return (small & ~self.orders.exit[i]) | (full & self.capped[i])
 
     def _trade(self, slot: int, i: Codes) -> None:
         """Children of the orders `i` in one interval."""
@@ -286,6 +295,8 @@ class _Work:
         self.fee[i] += cost[2]
         reason_now = np.where((sent == 0.0) & (volume > 0.0), MINIMUM, reason)
         self.reason[i] = np.where(reason_now != FILLED, reason_now, self.reason[i])
+        spent = i[(child > 0.0) & self._spent(i)]
+        self.over[spent] = True
         # a child that keeps finding the same obstacle is told once
         kept = np.flatnonzero((sent > 0.0) & (traded | (reason != self.told[i])))
         self.told[i] = np.where(sent > 0.0, reason, self.told[i])
@@ -309,7 +320,9 @@ class _Work:
         price = self.value / np.where(traded, self.done, 1.0)
         price = np.where(traded, price, self.session.open[self.asset])
         full = self.done >= self.wanted - _EPS
-        cut = ~full & self.capped & (self.done >= self.parent - _EPS)
+        cut = ~full & self.capped & ((self.done >= self.parent - _EPS) | self.over)
+        small = ~full & self.over & ~cut & (self.reason == VOLUME)
+        self.reason[small] = MINIMUM
         reason = np.where(full, FILLED, np.where(cut, ADV_CAP, self.reason)).astype(np.int8)
         sign = np.where(self.buys, 1.0, -1.0)
         return Fills(

@@ -22,6 +22,7 @@ CATALOGUE = {
     "optimize": "daily target weights, filled as wished: the optimizer alone",
     "backtest": "the day loop with real orders: lots, limits, suspensions, costs",
     "attribution": "what the regimes added or cost, flag by flag",
+    "tca": "what trading cost: shortfall by part, styles on the same orders, capacity",
     "risk": "the forecast of risk scored against rivals, on what came",
     "qlib": "the recorded decisions replayed in Qlib, and how far the two agree",
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",

@@ -43,22 +43,27 @@ def scheduled(
 ) -> Scheduled:
     """Orders on tapes, whatever the charges of the book: impact=lambda has no law of its own."""
     e, x = s["execution"], s["execution"].simulator
+    course = tapes(s, market, bars, intraday, region, seed)
     law = "almgren" if e.impact == "lambda" else e.impact
-    dollars = e.pov.min_child_notional_usd if e.style != "MOO" else 0.0
-    rules = Rules(
-        style=e.style,
+    impact = Impact(law, x.impact_scale, x.half_spread_bp / 1e4)
+    return Scheduled(rules(s, region, market, e.style), course, liquidity(market, bars), impact)
+
+
+def rules(s: Mapping[str, Any], region: str, market: MarketArrays, style: str) -> Rules:
+    """Caps and minimums of `style`; the opening auction takes an order of any size, whole."""
+    e, x = s["execution"], s["execution"].simulator
+    dollars = e.pov.min_child_notional_usd if style != "MOO" else 0.0
+    return Rules(
+        style=style,
         min_child=dollars * per_dollar(region, market.dates),
         target_pov=e.pov.target_pov,
         buckets=e.vwap.buckets,
         min_trade=e.min_trade_nav_bp / 1e4,
         adv_cap=np.inf if e.adv_cap_bp is None else e.adv_cap_bp / 1e4,
-        max_participation=e.vwap.max_participation if e.style == "VWAP" else 1.0,
+        max_participation=e.vwap.max_participation if style == "VWAP" else 1.0,
         auction_share=x.auction_share,
         times=s["costs"].multiplier,
     )
-    impact = Impact(law, x.impact_scale, x.half_spread_bp / 1e4)
-    course = tapes(s, market, bars, intraday, region, seed)
-    return Scheduled(rules, course, liquidity(market, bars), impact)
 
 
 def tapes(
