@@ -30,7 +30,8 @@ def liquidity(adv: Matrix, member: Mask, edges: Sequence[float]) -> np.ndarray:
     Source : specification 3.2
     Raises DataError for edges that do not rise from 0 to 100.
     """
-    if edges[0] != 0 or edges[-1] != 100 or any(b <= a for a, b in pairwise(edges)):
+    rise = len(edges) > 1 and all(a < b for a, b in pairwise(edges))  # NaN does not rise
+    if not rise or edges[0] != 0 or edges[-1] != 100:
         raise DataError(
             f"the edges {list(edges)} do not rise from 0 to 100; give percentiles in that order."
         )

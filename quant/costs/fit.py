@@ -6,6 +6,9 @@ they trade) and orders of one session move together, so standard errors are clus
 Costs are not negative and do not rise with liquidity; where the estimate says otherwise the nearest
 model that obeys is taken, and the estimate is kept beside it.
 
+Winsorising the shortfall cuts the cost of large orders as well as the noise: where sizes have a long
+tail, lambda2 comes out a few percent low, and with very many orders that exceeds its error.
+
 Source: specification 3.2, readings 20; Liang and Zeger (1986) for the clustering; Koenker (2005)
 for median regression.
 """
@@ -59,10 +62,16 @@ class CostFit:
 
 
 def fit(
-    orders: Frame, n_buckets: int, method: str = "winsorized_ols", min_orders: int = 200
+    orders: Frame,
+    n_buckets: int,
+    method: str = "winsorized_ols",
+    winsor: tuple[float, float] = WINSOR,
+    min_orders: int = 200,
 ) -> CostFit:
     """Fit the model to `orders`: date, size, shortfall_bp, bucket, vol_bucket (0 to 2).
 
+    size, shortfall_bp : |d| as a share of NAV, decimal; signed, + = cost
+    winsor     : quantiles of the pool's shortfall beyond which it counts as the quantile
     min_orders : of a pool; thinner buckets join the next more liquid one, the last the one before
     The volatility bucket is a control common to all pools: lambda is that of the average order.
     Raises DataError for too few orders, a missing value, an unknown bucket or method.
@@ -73,21 +82,21 @@ def fit(
     pool, first = _pools(count, min_orders)
     of, size = pool[bucket], orders["size"].to_numpy(np.float64)
     session = np.unique(orders["date"].to_numpy(), return_inverse=True)[1]
-    y = _winsorised(orders["shortfall_bp"].to_numpy(np.float64), of, first.size)
+    y = _winsorised(orders["shortfall_bp"].to_numpy(np.float64), of, first.size, winsor)
     scale = np.array([size[of == p].mean() for p in range(first.size)])
     scale = np.where(scale > 0.0, scale, 1.0)
     x = _design(of, size / scale[of], orders["vol_bucket"].to_numpy(np.int64), first.size)
     raw, cov = _ols(x, y, session) if method == "winsorized_ols" else _median(x, y, session)
     n = first.size
-    bound = _bounded(x, y, n, scale, method)
+    bound1, bound2 = _bounded(x, y, scale, method)
     sessions = np.array([np.unique(session[of == p]).size for p in range(n)])
     se = np.sqrt(np.maximum(np.diag(cov)[: 2 * n], 0.0))
     se = np.where(np.tile(sessions, 2) > 1, se, np.nan)
     quantile = np.array([np.quantile(size[of == p], (0.05, 0.95)) for p in range(n)])
     return CostFit(
         bucket_id=np.arange(n_buckets),
-        lambda1_bp=bound[:n][pool],
-        lambda2=(bound[n : 2 * n] / scale / 1e4)[pool],
+        lambda1_bp=bound1[pool],
+        lambda2=(bound2 / 1e4)[pool],
         raw1_bp=raw[:n][pool],
         raw2=(raw[n : 2 * n] / scale / 1e4)[pool],
         se1_bp=se[:n][pool],
@@ -105,14 +114,18 @@ def walk_forward(
     asof_dates: Iterable[np.datetime64],
     n_buckets: int,
     method: str = "winsorized_ols",
+    winsor: tuple[float, float] = WINSOR,
     min_orders: int = 200,
 ) -> Iterator[tuple[np.datetime64, CostFit]]:
-    """Fits to the orders traded before each date; dates with too few of them are passed over."""
+    """Fits to the orders traded before each date; dates with too few of them are passed over.
+
+    Arguments and errors are those of `fit`; the caller keeps its prior where a date is missing.
+    """
     day = orders["date"].to_numpy("datetime64[D]")
     for asof in asof_dates:
         known = day < asof
         if known.sum() >= min_orders:
-            yield asof, fit(orders[known], n_buckets, method, min_orders)
+            yield asof, fit(orders[known], n_buckets, method, winsor, min_orders)
 
 
 def _check(orders: Frame, n_buckets: int, method: str, min_orders: int) -> None:
@@ -127,12 +140,17 @@ def _check(orders: Frame, n_buckets: int, method: str, min_orders: int) -> None:
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise DataError(f"order {row} has no {_COLUMNS[column]}; drop it or complete it.")
-    bucket = orders["bucket"].to_numpy()
-    if bucket.min() < 0 or bucket.max() >= n_buckets:
-        raise DataError(
-            f"an order is of bucket {bucket.max()}, but there are {n_buckets} from 0; bucket the "
-            "orders by the scheme of the fit."
-        )
+    if orders["date"].isna().any():
+        row = int(orders["date"].isna().to_numpy().argmax())
+        raise DataError(f"order {row} has no date; drop it or complete it.")
+    for column, n in (("bucket", n_buckets), ("vol_bucket", 3)):
+        ids = orders[column].to_numpy(np.float64)
+        wrong = ids[~np.isin(ids, np.arange(n))]
+        if wrong.size:
+            raise DataError(
+                f"an order is of {column} {wrong[0]:g}, but the {n} are 0 to {n - 1}; bucket the "
+                "orders by the scheme of the fit."
+            )
 
 
 def _pools(count: Codes, least: int) -> tuple[Codes, Codes]:
@@ -149,11 +167,11 @@ def _pools(count: Codes, least: int) -> tuple[Codes, Codes]:
     return pool, np.array(first)
 
 
-def _winsorised(y: Vector, of: Codes, n: int) -> Vector:
+def _winsorised(y: Vector, of: Codes, n: int, winsor: tuple[float, float]) -> Vector:
     out = y.copy()
     for p in range(n):
         own = of == p
-        out[own] = np.clip(y[own], *np.quantile(y[own], WINSOR))
+        out[own] = np.clip(y[own], *np.quantile(y[own], winsor))
     return out
 
 
@@ -215,11 +233,12 @@ def _least_deviation(x: Matrix, y: Vector, low: Vector) -> Vector:
     return beta
 
 
-def _bounded(x: Matrix, y: Vector, n: int, scale: Vector, method: str) -> Vector:
-    """Coefficients with both lambdas not negative and not rising with liquidity.
+def _bounded(x: Matrix, y: Vector, scale: Vector, method: str) -> tuple[Vector, Vector]:
+    """Intercepts and slopes by pool, both not negative and not rising with liquidity.
 
     A lambda is the sum of steps, each at least 0, from the most liquid pool down to its own.
     """
+    n = scale.size
     steps = np.triu(np.ones((n, n)))  # row p sums the steps of the pools from p on
     change = np.eye(x.shape[1])
     change[:n, :n] = steps
@@ -229,9 +248,12 @@ def _bounded(x: Matrix, y: Vector, n: int, scale: Vector, method: str) -> Vector
     z = x @ change
     low = np.r_[np.zeros(2 * n), np.full(x.shape[1] - 2 * n, -np.inf)]
     if method == "quantile_reg":
-        return change @ np.maximum(_least_deviation(z, y, low), low)
-    # the normal equations' square root: as many rows as columns
-    q, r = np.linalg.qr(z)
-    found = optimize.lsq_linear(r, q.T @ y, bounds=(low, np.inf), method="bvls", tol=1e-12)
-    # a bound is met to rounding; a cost of -1e-21 is none
-    return change @ np.maximum(found.x, low)
+        found = _least_deviation(z, y, low)
+    else:
+        # the normal equations' square root: as many rows as columns
+        q, r = np.linalg.qr(z)
+        found = optimize.lsq_linear(r, q.T @ y, bounds=(low, np.inf), method="bvls", tol=1e-12).x
+    # a bound is met to rounding, and -1e-21 is none; summed in turn, order holds to the last bit
+    step = np.maximum(found[: 2 * n], 0.0).reshape(2, n)
+    intercept, slope = np.cumsum(step[:, ::-1], axis=1)[:, ::-1]
+    return intercept, slope / unit

@@ -11,6 +11,8 @@ from quant.core.tables import TREND, VOL
 from quant.core.types import Frame
 from quant.reporting.holdout import Holdout
 
+# numbers of a replay of the recorded decisions
+REPLAYED = ("ann_return", "ann_vol", "sharpe", "cost_bp", "turnover", "filled", "cash")
 # columns a frame must have when it is not empty; see quant/core/tables.py for units
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "nav": ("book", "date", "nav", "cash", "cost", "fee", "turnover", "rf", "n_held"),
@@ -86,6 +88,23 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "attribution": (
         *("flag", "ann_return", "ann_vol", "sharpe", "max_drawdown", "turnover"),
         *("d_return", "d_vol", "d_sharpe", "low", "high"),
+    ),
+    "tca_orders": (
+        *("date", "symbol", "side", "bucket", "size", "ordered", "filled", "delay", "timing"),
+        *("spread", "impact", "fee", "opportunity", "reason"),
+    ),
+    "tca_hours": ("hour", "value", "timing", "spread", "impact", "fee"),
+    "exec_styles": ("date", "style", "scenario", "shortfall_bp", "filled"),
+    "exec_gate": (
+        *("scenario", "median_pov", "median_moo", "difference", "low", "high", "iqr_ratio"),
+        *("ratio_low", "ratio_high", "verdict", "days"),
+    ),
+    "capacity": ("nav", *REPLAYED),
+    "pace": ("every", *REPLAYED),
+    "lambda_params": ("asof_date", "bucket_id", "lambda1_bp", "lambda2"),
+    "cost_fits": (
+        *("asof_date", "bucket_id", "style", "raw1_bp", "raw2", "se1_bp", "se2", "low1_bp"),
+        *("high1_bp", "low2", "high2", "size_low", "size_high", "orders"),
     ),
 }
 
@@ -195,6 +214,14 @@ class ReportInputs:
     hmm_fits: Frame = field(default_factory=pd.DataFrame)
     flip_fits: Frame = field(default_factory=pd.DataFrame)
     attribution: Frame = field(default_factory=pd.DataFrame)
+    tca_orders: Frame = field(default_factory=pd.DataFrame)
+    tca_hours: Frame = field(default_factory=pd.DataFrame)
+    exec_styles: Frame = field(default_factory=pd.DataFrame)
+    exec_gate: Frame = field(default_factory=pd.DataFrame)
+    capacity: Frame = field(default_factory=pd.DataFrame)
+    pace: Frame = field(default_factory=pd.DataFrame)
+    lambda_params: Frame = field(default_factory=pd.DataFrame)
+    cost_fits: Frame = field(default_factory=pd.DataFrame)
     holdout: Holdout = field(default_factory=Holdout)
 
     def __post_init__(self) -> None:

@@ -34,6 +34,8 @@ SHOWN = (
     tables.RISK_FORECASTS, tables.RISK_OUTCOMES, tables.RISK_SCORES,
     tables.STATES, tables.REGIME, tables.PARENT_STATES, tables.OVERRIDES, tables.BREAKS,
     tables.INDICES, tables.HMM_FITS, tables.FLIP_FITS, tables.ATTRIBUTION,
+    tables.TCA_ORDERS, tables.TCA_HOURS, tables.EXEC_STYLES, tables.EXEC_GATE, tables.CAPACITY,
+    tables.PACE, tables.LAMBDA_PARAMS, tables.COST_FITS,
 )  # fmt: skip
 
 
@@ -123,11 +125,12 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
             "Sharpe is of returns in excess of cash, ddof 1, annualised by the square root of "
             f"{region['periods']}; PSR and DSR use per-period values, raw kurtosis and T - 1 "
             "(Bailey and Lopez de Prado 2014).",
-            "Signals are known at the close of t, the optimizer runs after it, and trades fill at "
-            "the open of t+1. Turnover is two-way.",
-            f"Costs: lambda1 |dw| + lambda2 dw^2 of NAV{fee}.",
+            "Signals are known at the close of t, the optimizer runs after it, and trades fill in "
+            f"session t+1, {_filled(config)}. Turnover is two-way.",
+            f"Costs: {_paid(config)}{fee}.",
             "The benchmark is the equal-weight universe, rebalanced when the universe is "
-            "(monthly), traded by the same engine at the same costs.",
+            "(monthly), traded by the same engine, whole and at the open, at the costs that the "
+            "optimizer reckons with.",
             "Dividends are reinvested at the ex-date's reference price; a delisting pays its last "
             f"price times (1 + delisting return), {config['universe']['delist_return']:.0%} where "
             "unknown and performance-related.",
@@ -141,10 +144,34 @@ def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> Re
         },
         versions={"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
         horizon=config["model2"]["label"]["horizon"],
-        lambda1=config["costs"]["lambda1"] * config["costs"]["multiplier"],
+        lambda1=_linear(config),
         group_cap=config["optimizer"]["group_max"],
         relative=config["optimizer"]["relative"],
     )
+
+
+def _filled(config: Mapping[str, Any]) -> str:
+    style = config["execution"]["style"]
+    return {
+        "MOO": "at the open",
+        "POV": "by percentage of volume; what is left at the close is cancelled",
+        "VWAP": "in slices by volume; what is left at the close is cancelled",
+    }[style]
+
+
+def _paid(config: Mapping[str, Any]) -> str:
+    """What a fill pays, in words."""
+    if config["execution"]["impact"] == "lambda":
+        return "lambda1 |dw| + lambda2 dw^2 of NAV"
+    law = {"almgren": "Almgren et al. 2005", "square_root": "the square-root law"}
+    return f"half the spread and impact by {law[config['execution']['impact']]}, simulated"
+
+
+def _linear(config: Mapping[str, Any]) -> float | None:
+    """Rate of the linear cost where it is one number, which splits the cost."""
+    costs = config["costs"]
+    plain = config["execution"]["impact"] == "lambda" and costs["model"] == "fixed"
+    return costs["lambda1"] * costs["multiplier"] if plain else None
 
 
 def _yaml(config: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from quant.reporting.inputs import ReportInputs
 from quant.reporting.sections import (
     answer,
     data,
+    execution,
     importance,
     performance,
     portfolio,
@@ -28,6 +29,7 @@ SECTIONS: list[Callable[[ReportInputs], Section]] = [
     regimes.build,
     portfolio.build,
     trading.build,
+    execution.build,
     data.build,
     reproduce.build,
 ]
