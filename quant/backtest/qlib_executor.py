@@ -22,7 +22,7 @@ from quant.core.errors import DataError
 from quant.core.types import Vector
 from quant.costs.model import trade_costs
 from quant.execution.moo import affordable
-from quant.execution.orders import from_targets
+from quant.execution.orders import Orders, Session, from_targets
 
 
 class DenseQuote(BaseQuote):
@@ -233,6 +233,126 @@ class TargetReplay(BaseStrategy):
         return names
 
 
+class Child(Order):
+    """A child order: it deals at the price of its interval, and pays what the desk says.
+
+    price : adjusted; cost, fee : money; amount is in adjusted shares, as Qlib's are
+    """
+
+    price: float
+    cost: float
+    fee: float
+
+
+class ScheduledExchange(CostedExchange):
+    """Children deal as they were worked: price, cost and fee are their own."""
+
+    def check_order(self, order: Order) -> bool:
+        """Whether `order` may trade: limits and suspensions were met interval by interval."""
+        return True
+
+    def _calc_trade_info_by_order(
+        self, order: Order, position: BasePosition | None, dealt_order_amount: dict
+    ) -> tuple[float, float, float]:
+        order.factor = self.get_factor(order.stock_id, order.start_time, order.end_time)
+        held = position.get_stock_amount(order.stock_id)
+        order.deal_amount = order.amount
+        if order.direction == OrderDir.SELL and abs(order.amount - held) <= 1e-9 * held:
+            order.deal_amount = held  # the last piece of a position, rounding included
+        value = order.deal_amount * order.price
+        self.cost, self.fee = self.cost + order.cost, self.fee + order.fee
+        self.traded += value
+        return order.price, value, order.cost + order.fee
+
+
+class ScheduledOrdersStrategy(TargetReplay):
+    """Turns the targets of the last close into parents, and parents into children.
+
+    The schedule is the ledger's own code, fed with Qlib's positions, cash and prices; what is
+    dealt and held, and what it is worth, is Qlib's.
+    """
+
+    def generate_trade_decision(self, execute_result: list | None = None) -> BaseTradeDecision:
+        """Children of this session in the order in which they traded."""
+        plan, m, c = self.plan, self.plan.market, self.plan.charges
+        t = plan.first + 1 + self.trade_calendar.get_trade_step()
+        start, end = self.trade_calendar.get_step_time()
+        position = self.trade_position
+        nav = position.calculate_value()
+        self.trade_exchange.open_session(t, nav)
+        adjusted = np.array([position.get_stock_amount(name) for name in plan.names])
+        mark = self._marks(t)
+        target = plan.targets.get(t - 1)
+        gone = self._events(t, position)
+        if target is None:
+            return TradeDecisionWO([], self)
+        wanted = from_targets(target, adjusted, mark, nav, adjusted * mark / nav)
+        stay = [k for k, i in enumerate(wanted.asset) if plan.names[i] not in gone]
+        factor = self._factors(t)
+        asset = plan.column[wanted.asset[stay]]
+        order = np.argsort(asset)
+        raw = (wanted.shares * factor[wanted.asset])[stay]
+        orders = Orders(asset[order], raw[order], wanted.exit[stay][order])
+        held = np.zeros(m.symbols.size)
+        for k, name in enumerate(plan.names):
+            held[plan.column[k]] = position.get_stock_amount(name) * factor[k]
+        session = Session(
+            t=t, open=m.open[t], limit_up=m.limit_up[t], limit_down=m.limit_down[t],
+            before=m.mark[t - 1] / m.ratio[t], held=held, cash=position.get_cash(), nav=nav,
+            lambda1=c.lambda1[t], lambda2=c.lambda2[t], buy_fee=float(c.buy_fee[t]),
+            sell_fee=float(c.sell_fee[t]), lots=m.lots,
+        )  # fmt: skip
+        plan.desk.log.clear()
+        fills = plan.desk(orders, session)
+        if not plan.desk.log:
+            return TradeDecisionWO([], self)
+        names = {int(a): k for k, a in enumerate(plan.column)}
+        return TradeDecisionWO(list(self._children(fills.asset, names, factor, start, end)), self)
+
+    def _children(
+        self, asset: np.ndarray, names: dict[int, int], factor: Vector, start: Any, end: Any
+    ) -> Iterator[Child]:
+        made = self.plan.desk.log[-1][2]
+        for j in np.lexsort((made.shares > 0, made.slot)):
+            if made.shares[j] == 0:
+                continue
+            k = names[int(asset[made.order[j]])]
+            child = Child(
+                stock_id=self.plan.names[k],
+                amount=abs(made.shares[j]) / factor[k],
+                direction=OrderDir.BUY if made.shares[j] > 0 else OrderDir.SELL,
+                start_time=start,
+                end_time=end,
+            )
+            child.price = float(made.price[j] * factor[k])
+            child.cost = float(made.spread[j] + made.impact[j])
+            child.fee = float(made.fee[j])
+            yield child
+
+    def _factors(self, t: int) -> Vector:
+        """Factor of each name on session `t`, the last one known where it has no bar."""
+        if not hasattr(self, "_known"):
+            quote: DenseQuote = self.trade_exchange.quote
+            known = pd.DataFrame(quote.data["$factor"], index=list(quote.row)).ffill()
+            known = known[[quote.column[name] for name in self.plan.names]]
+            days = pd.DatetimeIndex(self.plan.market.dates[: self.plan.last + 1])
+            self._known = known.reindex(days, method="ffill").fillna(1.0).to_numpy()
+        return self._known[t]
+
+
+class InTurnExecutor(SimulatorExecutor):
+    """Deals children one after the other, as they come; the desk has seen to cash."""
+
+    def _collect_data(
+        self, trade_decision: BaseTradeDecision, level: int = 0
+    ) -> tuple[list[object], dict]:
+        done = []
+        for order in trade_decision.get_decision():
+            dealt = self.trade_exchange.deal_order(order, trade_account=self.trade_account)
+            done.append((order, *dealt))
+        return done, {"trade_info": done}
+
+
 class ReplayRun:
     """One replay, session by session."""
 
@@ -241,7 +361,8 @@ class ReplayRun:
         self.start, self.end = pd.Timestamp(dates[plan.first + 1]), pd.Timestamp(dates[plan.last])
         self.plan = plan
         # one bar earlier (the first day would not trade), and back to the last known close
-        self.exchange = CostedExchange(
+        scheduled = plan.desk is not None
+        self.exchange = (ScheduledExchange if scheduled else CostedExchange)(
             plan,
             freq="day",
             start_time=pd.Timestamp(dates[0]),
@@ -260,9 +381,10 @@ class ReplayRun:
         quiet = {"benchmark": pd.Series(0.0, index=pd.DatetimeIndex(dates))}
         self.account = LeanAccount(init_cash=plan.capital, benchmark_config=quiet)
         infra = CommonInfrastructure(trade_account=self.account, trade_exchange=self.exchange)
-        self.strategy = TargetReplay(plan)
+        self.strategy = (ScheduledOrdersStrategy if scheduled else TargetReplay)(plan)
         self.strategy.reset_common_infra(infra)
-        self.executor = PooledExecutor("day", generate_portfolio_metrics=True, common_infra=infra)
+        deals = InTurnExecutor if scheduled else PooledExecutor
+        self.executor = deals("day", generate_portfolio_metrics=True, common_infra=infra)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Values of table `nav` after each session."""

@@ -22,6 +22,9 @@ from quant.core.errors import DataError
 from quant.core.types import Codes, Frame, Vector
 from quant.data import qlib_store
 from quant.execution.limits import SLACK
+from quant.execution.moo import market_on_open
+from quant.execution.orders import Execute
+from quant.execution.scheduled import Scheduled
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,11 @@ def replay(
     capital: float,
     first: int,
     last: int,
+    execute: Execute = market_on_open,
 ) -> Frame:
     """Replay the decisions of a ledger run in Qlib; rows of table `nav` with book "qlib".
+
+    execute     : the run's execution style, a fresh one
 
     folder      : Qlib dataset of `region`, written from the bars of `market`
     targets     : table `targets`; days without rows leave the book as it is
@@ -84,6 +90,7 @@ def replay(
         capital=float(capital),
         first=first,
         last=last,
+        desk=execute if isinstance(execute, Scheduled) else None,
     )
     return plan.table(ReplayRun(plan).rows())
 
@@ -118,6 +125,7 @@ class Plan:
     column  : (n_names,) index into the market's symbols
     names   : (n_names,) instruments of the Qlib dataset
     targets : session index -> (n_names,) weights decided at its close
+    desk    : what works the orders; None = they are dealt at the open
     """
 
     market: MarketArrays
@@ -128,6 +136,7 @@ class Plan:
     capital: float
     first: int
     last: int
+    desk: Scheduled | None = None
 
     def table(self, rows: Iterable[dict[str, Any]]) -> Frame:
         """Table `nav` from the rows of the sessions first+1 to last."""

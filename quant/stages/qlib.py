@@ -8,7 +8,7 @@ import pandas as pd
 
 from quant.core import logs, tables
 from quant.core.types import Frame
-from quant.stages import book
+from quant.stages import book, desk
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     params, membership = f["lambda_params"], f["membership"]
     charged = book.charged(s, market, bars, c.region, params, membership)
     folder = f.file("instruments", "qlib")
-    theirs = replay(folder, c.region, market, charged, f["decisions"], s["region"].nav, first, last)
+    traded = desk.execute(s, market, bars, f["intraday"], c.region, c.seed)
+    capital, decisions = s["region"].nav, f["decisions"]
+    theirs = replay(folder, c.region, market, charged, decisions, capital, first, last, traded)
     made = _apart(ours, theirs["nav"].to_numpy())
     worst = float(made["apart_bp"].abs().max())
     c.metrics["qlib.worst_apart_bp"] = worst
@@ -58,7 +60,7 @@ STAGE = Stage(
     "qlib",
     needs=(
         tables.BARS, tables.SESSIONS, tables.LISTINGS, tables.RATES, tables.INSTRUMENTS,
-        tables.NAV, tables.DECISIONS, tables.LAMBDA_PARAMS, tables.MEMBERSHIP,
+        tables.NAV, tables.DECISIONS, tables.INTRADAY, tables.LAMBDA_PARAMS, tables.MEMBERSHIP,
     ),
     makes=(tables.QLIB_NAV,),
     settings=settings,
