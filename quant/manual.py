@@ -31,8 +31,7 @@ Also
   --cfg job          all settings of this run, composed       --debug      more log
   --info defaults    where every choice comes from            --hydra-help Hydra's own options
   quant -sc install=bash                                      tab completion: eval its output
-Not in this release, refused with a clear error: rl.enabled=true (the RL controller), fitted costs,
-POV and VWAP execution.
+Not in this release, refused with a clear error: rl.enabled=true (the RL controller).
 """
 
 
