@@ -115,7 +115,7 @@ def test_qlib_replays_the_ledger(region, capital, invested, tmp_path):
     [("POV", "cn"), ("VWAP", "cn"), ("MOO", "cn"), ("POV", "us"), ("VWAP", "us")],
 )
 def test_qlib_replays_scheduled_orders_child_by_child(style, region, tmp_path):
-    """Splits, suspensions, lots, caps, short cash and delistings included; the account is Qlib's."""
+    """Splits, suspensions, lots, caps, short cash and delistings; Qlib keeps the account."""
     market, panel = desks.given(region)
     terms = desks.costs_of(market, region)
     ours, theirs = (desks.desk(market, panel, style, region, adv_cap=0.02) for _ in range(2))
@@ -133,7 +133,7 @@ def test_qlib_replays_scheduled_orders_child_by_child(style, region, tmp_path):
     assert parity.return_bp < 0.01, parity
     assert parity.cost < 1e-6, parity
     assert np.abs(qlib["n_held"].to_numpy() - result.n_held).max() <= 1
-    np.testing.assert_allclose(qlib["turnover"], result.turnover, atol=1e-5)
+    np.testing.assert_allclose(qlib["turnover"], result.turnover, atol=1e-4)  # a lot of 3e-4
 
 
 def test_a_replay_that_can_not_be_is_refused(tmp_path):
