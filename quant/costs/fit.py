@@ -6,8 +6,8 @@ they trade) and orders of one session move together, so standard errors are clus
 Costs are not negative and do not rise with liquidity; where the estimate says otherwise the nearest
 model that obeys is taken, and the estimate is kept beside it.
 
-Winsorising the shortfall cuts the cost of large orders as well as the noise: where sizes have a long
-tail, lambda2 comes out a few percent low, and with very many orders that exceeds its error.
+Winsorising the shortfall cuts the cost of large orders as well as the noise: where sizes have a
+long tail, lambda2 comes out a few percent low, and with very many orders that exceeds its error.
 
 Source: specification 3.2, readings 20; Liang and Zeger (1986) for the clustering; Koenker (2005)
 for median regression.
