@@ -268,7 +268,8 @@ def _gate(inputs: ReportInputs) -> list[Block]:
     body = [
         cells(
             (
-                r.scenario, r.verdict, count(r.days), number(r.median_pov, 1, signed=True),
+                "as it is" if r.scenario == "base" else r.scenario, r.verdict, count(r.days),
+                number(r.median_pov, 1, signed=True),
                 number(r.median_moo, 1, signed=True), number(r.difference, 1, signed=True),
                 f"{number(r.low, 1, signed=True)} to {number(r.high, 1, signed=True)}",
                 number(r.iqr_ratio), f"{number(r.ratio_low)} to {number(r.ratio_high)}",
@@ -277,7 +278,7 @@ def _gate(inputs: ReportInputs) -> list[Block]:
         for r in [*frame[frame["scenario"] == "base"].itertuples(),
                   *frame[frame["scenario"] != "base"].itertuples()]
     ]  # fmt: skip
-    head = ("If the simulator had", "Verdict", "Days", "POV, bp", "MOO, bp", "Difference", "95%",
+    head = ("If the simulator were", "Verdict", "Days", "POV, bp", "MOO, bp", "Difference", "95%",
             "Spread of days, ratio", "95%")  # fmt: skip
     foot = (
         "Medians of daily shortfall; spread: interquartile range of POV over that of MOO. "
