@@ -7,7 +7,10 @@ import pytest
 
 from quant.backtest import engine
 from quant.backtest.ledger import replay
+from quant.backtest.market import FIELDS, market_arrays
+from quant.core.panel import Panel
 from quant.execution.limits import REASONS
+from tests.data.shared_market import shared_market
 from tests.desks import N_DAYS, N, costs_of, desk, given, wandering
 
 STYLES = ("MOO", "POV", "VWAP")
@@ -182,3 +185,52 @@ def test_a_cap_of_the_session_before_is_what_counts():
         for d in (worked, other)
     )
     assert (one.nav[:31] == two.nav[:31]).all() and one.nav[31] != two.nav[31]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+def test_all_of_china_in_2015_balances_and_obeys(style):
+    """The real year of limit-down days and mass suspensions: 800 names, targets that move daily."""
+    raw = shared_market("cn")
+    frame = raw.bars[(raw.bars["date"] >= "2014-10-08") & (raw.bars["date"] <= "2015-12-31")]
+    bars = Panel.of(frame, (*FIELDS, "high", "low", "float_shares"))
+    market = market_arrays(bars, raw.listings, raw.rates, "cn")
+    worked = desk(market, bars, style, "cn", intervals=48, adv_cap=0.01, min_trade=2e-5)
+
+    def decide(t, state):
+        top = np.argsort(-market.adv[t], kind="stable")[:800]
+        wish = np.zeros(market.symbols.size)
+        wish[top] = np.random.default_rng(t).dirichlet(np.ones(800)) * 0.9
+        return np.where(market.mark[t] > 0, 0.9 * state.weights + 0.1 * wish, 0.0)
+
+    first, capital = market.index("2015-01-05"), 5e7
+    result = engine.run(
+        market, decide, worked, charges=costs_of(market, "cn"), capital=capital, first=first
+    )
+    n_days = market.dates.size
+    traded, outflow = np.zeros((n_days, market.symbols.size)), np.zeros(n_days)
+    money = np.zeros_like(traded)
+    for t, asset, made in worked.log:
+        at, value = asset[made.order], np.nan_to_num(made.price) * made.shares
+        np.add.at(traded[t], at, made.shares)
+        np.add.at(money[t], at, np.abs(value))
+        outflow[t] += value.sum() + made.spread.sum() + made.impact.sum() + made.fee.sum()
+        done = made.shares != 0
+        up, down = market.limit_up[t, at], market.limit_down[t, at]
+        assert not np.isnan(market.open[t, at][done]).any()
+        assert not (done & (made.shares > 0) & (made.price >= up)).any()
+        assert not (done & (made.shares < 0) & (made.price <= down)).any()
+        small = done & (np.abs(value) < worked.rules.min_child[t] - 1e-6)
+        assert (made.shares[small] < 0).all()  # what ends a position, and nothing else
+    for row in result.fills[result.fills["reason"].isin(["delisted", "source ended"])].itertuples():
+        t, i = market.index(row.date), int(np.flatnonzero(market.symbols == row.symbol)[0])
+        traded[t, i] += row.shares * market.ratio[t, i]
+        outflow[t] += row.shares * row.price
+    assert (money[1:] <= 0.01 * market.adv[:-1] * (1 + 1e-9) + 1e-6).all()
+    nav, cash = replay(market, traded, outflow, capital, (first, n_days - 1))
+    assert np.abs(cash - result.cash).max() < 0.01 and np.abs(nav - result.nav).max() < 0.01
+    reasons = result.fills["reason"].value_counts()
+    assert reasons["suspended"] > 5_000
+    # slices are worked for an hour or longer: a name has to be locked as long
+    assert reasons.get("limit down", 0) > 50 or style == "VWAP"
+    assert (traded != 0).sum() > 5_000
