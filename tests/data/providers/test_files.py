@@ -31,6 +31,7 @@ def bars(days=US, symbols=("AAA", "BBB"), **columns) -> pd.DataFrame:
 
 
 def fetch(folder, frame, region="us", layout=None, name="bars.csv", **tables):
+    folder.mkdir(exist_ok=True)
     write(folder / name, frame)
     for table, content in tables.items():
         write(folder / f"{table}.csv", content)
@@ -445,3 +446,29 @@ def test_bad_layouts(tmp_path, given, sentence):
 def test_a_layout_needs_a_region(tmp_path):
     with pytest.raises(ConfigError, match="names no region"):
         layout_from(STANDARD, tmp_path)
+
+
+def intraday(**columns) -> pd.DataFrame:
+    frame = pd.DataFrame({"date": "2019-02-01", "symbol": "AAA", "minute": [5, 0], "price": 10.0})
+    return frame.assign(volume=300.0).assign(**columns)
+
+
+def test_intraday_bars_are_read_where_there_are_any(tmp_path):
+    raw = fetch(tmp_path, bars(), intraday=intraday())
+    assert raw.intraday["minute"].tolist() == [0, 5] and raw.intraday["volume"].sum() == 600
+    TABLES["intraday"].check(raw.intraday)
+    assert not len(fetch(tmp_path / "without", bars()).intraday)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"minute": [5, 5]}, "two rows for AAA on 2019-02-01, minute 5"),
+        ({"price": [10.0, 0.0]}, "price is 0 in row 1"),
+        ({"volume": [-1.0, 5.0]}, "volume is -1 in row 0"),
+        ({"minute": [-1, 5]}, "minute is -1"),
+    ],
+)
+def test_intraday_bars_that_can_not_be_are_refused(tmp_path, columns, message):
+    with pytest.raises(DataError, match=message):
+        fetch(tmp_path, bars(), intraday=intraday(**columns))
