@@ -101,7 +101,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "capacity": ("nav", *REPLAYED),
     "pace": ("every", *REPLAYED),
-    "lambda_params": ("asof_date", "bucket_id", "lambda1_bp", "lambda2"),
+    "lambda_params": (
+        *("asof_date", "bucket_id", "lambda1_bp", "lambda2", "adv_edge_low", "adv_edge_high"),
+    ),
     "cost_fits": (
         *("asof_date", "bucket_id", "style", "raw1_bp", "raw2", "se1_bp", "se2", "low1_bp"),
         *("high1_bp", "low2", "high2", "size_low", "size_high", "orders"),

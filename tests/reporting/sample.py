@@ -12,6 +12,7 @@ from quant.reporting.audit import AuditInputs
 from quant.reporting.holdout import Holdout
 from quant.reporting.inputs import ReportInputs, ReportMeta
 from quant.reporting.jobs import ComparisonInputs
+from quant.reporting.sections import execution
 
 GROUPS = ("Energy", "Financials", "Health Care", "Industrials", "Technology", "Utilities")
 
@@ -80,8 +81,63 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **leaned_on(dates, symbols),
         **sliced(),
         **regimes(dates),
+        **traded(),
     )
     return replace(inputs, **changes)
+
+
+def traded(n: int = 600) -> dict[str, pd.DataFrame]:
+    """What the section on execution is drawn from: orders, fits, styles, capacity."""
+    rng = generator(3, "report orders")
+    days = pd.bdate_range("2016-01-04", periods=n // 4)
+    orders = pd.DataFrame(
+        {
+            "date": np.repeat(days, 4), "symbol": np.tile(["A", "B", "C", "D"], n // 4),
+            "side": rng.choice(["buy", "sell"], n), "bucket": rng.integers(0, 6, n),
+            "size": rng.lognormal(-7, 1, n), "ordered": rng.lognormal(10, 1, n), "reason": "",
+        }
+    )  # fmt: skip
+    orders["filled"] = orders["ordered"] * rng.choice([0.0, 0.5, 1.0], n)
+    for name in execution.PARTS:
+        orders[name] = rng.normal(2, 10, n)
+    asof = [pd.Timestamp("2015-12-31"), days[60], days[120]]
+    buckets = [(a, b) for a in asof for b in range(6)]
+    params = pd.DataFrame(buckets, columns=["asof_date", "bucket_id"])
+    params["lambda1_bp"], params["lambda2"] = 12.0 - params["bucket_id"], 0.1
+    params["adv_edge_low"] = np.tile([0, 5, 10, 25, 50, 75.0], 3)
+    params["adv_edge_high"] = np.tile([5, 10, 25, 50, 75, 100.0], 3)
+    fits = params[params["asof_date"] > asof[0]][["asof_date", "bucket_id"]].copy()
+    fits["style"], fits["orders"], fits["pool"] = "POV", 1234, 0
+    for name, value in {
+        "raw1_bp": 9.5, "raw2": 0.2, "se1_bp": 1.5, "se2": 0.05, "low1_bp": 6.5, "high1_bp": 12.5,
+        "low2": 0.1, "high2": 0.3, "size_low": 1e-4, "size_high": 2e-3,
+    }.items():  # fmt: skip
+        fits[name] = value
+    styles = pd.DataFrame(
+        [(d, s, c, rng.normal(5, 10), 0.9) for d in days for s in ("MOO", "POV", "VWAP")
+         for c in ("base", "square root")],
+        columns=["date", "style", "scenario", "shortfall_bp", "filled"],
+    )  # fmt: skip
+    gate = pd.DataFrame(
+        {
+            "scenario": ["square root", "base"], "median_pov": 12.0, "median_moo": 2.0,
+            "difference": [9.0, 10.0], "low": 8.0, "high": 11.0, "iqr_pov": 6.0, "iqr_moo": 2.0,
+            "iqr_ratio": 3.0, "ratio_low": 2.5, "ratio_high": 3.5, "verdict": "FAIL", "days": 150,
+        }
+    )  # fmt: skip
+    numbers = {"ann_vol": 0.1, "sharpe": 0.5, "turnover": 4.0, "filled": 0.9, "cash": 0.1}
+    capacity = pd.DataFrame(
+        {"nav": [1e6, 1e7, 1e8], "ann_return": [0.10, 0.08, 0.03], "cost_bp": [50, 80, 300.0]}
+    ).assign(**numbers)
+    pace = pd.DataFrame({"every": [1, 5], "ann_return": [0.1, 0.08], "cost_bp": [50.0, 20.0]})
+    return {
+        "tca_orders": orders, "lambda_params": params, "cost_fits": fits, "exec_styles": styles,
+        "exec_gate": gate, "capacity": capacity, "pace": pace.assign(**numbers),
+        "tca_hours": pd.DataFrame(
+            {"hour": [0, 1], "value": [3e6, 1e6], "timing": 1.0, "spread": 2.0, "impact": 3.0,
+             "fee": 0.5}
+        ),
+    }  # fmt: skip
 
 
 def trusted(sessions: int) -> dict:

@@ -112,6 +112,10 @@ def test_every_text_is_escaped():
         "breaks": whole.breaks.assign(stream=NASTY),
         "hmm_fits": whole.hmm_fits.assign(kind=NASTY),
         "attribution": whole.attribution.assign(flag=NASTY),
+        "tca_orders": whole.tca_orders.assign(symbol=NASTY, reason=NASTY),
+        "exec_styles": whole.exec_styles.assign(scenario=NASTY),
+        "exec_gate": whole.exec_gate.assign(scenario=NASTY, verdict=NASTY),
+        "cost_fits": whole.cost_fits.assign(style=NASTY),
         "holdout": sample.holdout(rows=sample.holdout().rows.assign(user=NASTY, kind=NASTY)),
         "meta": sample.meta(
             title=NASTY,
@@ -189,4 +193,4 @@ def test_headline_numbers_come_from_the_metrics_table(inputs):
 
 def test_every_section_has_a_key_of_its_own(inputs):
     keys = [build(inputs).key for build in SECTIONS]
-    assert len(keys) == len(set(keys)) == 11
+    assert len(keys) == len(set(keys)) == 12

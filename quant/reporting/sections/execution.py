@@ -148,18 +148,21 @@ def _by_hour(inputs: ReportInputs) -> list[Block]:
 def _fitted(inputs: ReportInputs) -> list[Block]:
     title, fits = Text("What the optimizer believes trading costs", "sub"), inputs.cost_fits
     params = inputs.lambda_params
+    if not len(params):
+        return [title, empty("Which costs the optimizer was given is not recorded")]
     if not len(fits):
-        first = params.iloc[0] if len(params) else None
+        first = params.iloc[0]
         said = (
             f"Costs were not fitted: lambda1 is {_bp(first['lambda1_bp'])}, lambda2 "
             f"{first['lambda2']:.3g}, for every name."
-            if first is not None and params["lambda1_bp"].nunique() == 1
+            if params["lambda1_bp"].nunique() == 1
             else "Costs were not fitted: they are the user's own, by bucket."
         )
         return [title, Text(said)]
     last = fits["asof_date"].max()
-    used = params[params["asof_date"] == last].set_index("bucket_id")
-    rows = [_fit(r, used.loc[r.bucket_id]) for r in fits[fits["asof_date"] == last].itertuples()]
+    key = ["asof_date", "bucket_id"]
+    used = fits.merge(params, how="left", on=key, suffixes=("_fit", "")).sort_values(key)
+    rows = [_fit(r) for r in used[used["asof_date"] == last].itertuples()]
     head = ("Bucket", "Percentile of ADV", "lambda1, bp", "estimate", "s.e.", "95%", "lambda2",
             "estimate", "s.e.", "95%", "Orders", "Holds for |d|, bp of NAV")  # fmt: skip
     foot = (
@@ -173,14 +176,14 @@ def _fitted(inputs: ReportInputs) -> list[Block]:
     return [title, _through_time(inputs), Tabular("The last fit", head, tuple(rows), foot)]
 
 
-def _fit(r: tuple, used: pd.Series) -> tuple:
+def _fit(r: tuple) -> tuple:
     return cells(
         (
             str(r.bucket_id + 1),
-            f"{used['adv_edge_low']:.0f} to {used['adv_edge_high']:.0f}",
-            number(used["lambda1_bp"], 1), number(r.raw1_bp, 1), number(r.se1_bp, 1),
+            f"{number(r.adv_edge_low, 0)} to {number(r.adv_edge_high, 0)}",
+            number(r.lambda1_bp, 1), number(r.raw1_bp, 1), number(r.se1_bp, 1),
             f"{number(r.low1_bp, 1)} to {number(r.high1_bp, 1)}",
-            number(used["lambda2"], 3), number(r.raw2, 3), number(r.se2, 3),
+            number(r.lambda2, 3), number(r.raw2, 3), number(r.se2, 3),
             f"{number(r.low2, 3)} to {number(r.high2, 3)}",
             count(r.orders), f"{number(r.size_low * 1e4, 1)} to {number(r.size_high * 1e4, 1)}",
         )
@@ -207,9 +210,9 @@ def _through_time(inputs: ReportInputs) -> Block:
 
 def _styles(inputs: ReportInputs) -> list[Block]:
     title, frame = Text("The same orders by other styles", "sub"), inputs.exec_styles
-    if not len(frame):
+    base = frame[frame["scenario"] == "base"] if len(frame) else frame
+    if not len(base):
         return [title, empty("No session had orders that could be worked by other styles")]
-    base = frame[frame["scenario"] == "base"]
     order = [s for s in ("MOO", "POV", "VWAP") if (base["style"] == s).any()]
     quart = {
         s: base.loc[base["style"] == s, "shortfall_bp"].quantile([0.25, 0.5, 0.75]) for s in order
