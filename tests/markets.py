@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from quant import settings
-from quant.core import horizons
+from quant.core import horizons, tables
 from quant.core.seeds import generator
 from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.data.providers.sim import Sim
 from quant.evaluation import signal, summary
-from quant.stages import backtest, features, model1, model2, universe
+from quant.stages import backtest, costs, features, model1, model2, replay, universe
 from quant.stages.registry import Stage
 from tests.pipeline import Frames, through
 
@@ -69,7 +69,8 @@ def drawn(
     made = Sim(region, seed, names, alpha_ic).simulate(*span)
     sessions = calendar.sessions(region, *span).astype("datetime64[ns]")
     given = {name: getattr(made, name) for name in RAW}
-    return given | {"sessions": pd.DataFrame({"date": sessions})}, made.truth
+    given |= {"sessions": pd.DataFrame({"date": sessions}), "intraday": tables.INTRADAY.empty()}
+    return given, made.truth
 
 
 def run(config: settings.Config, frames: Frames, *stages: Stage) -> Frames:
@@ -91,7 +92,7 @@ def modelled(config: settings.Config, frames: Frames) -> Frames:
 def book(config: settings.Config, frames: Frames, alpha: Frame | None = None) -> Frames:
     """With the backtest, of other alphas where they are given."""
     given = frames if alpha is None else frames | {"alpha": alpha}
-    return run(config, given, model1.STAGE, backtest.STAGE)
+    return run(config, given, model1.STAGE, replay.STAGE, costs.STAGE, backtest.STAGE)
 
 
 def neutral(values: Vector, alpha: Frame, membership: Frame) -> Vector:

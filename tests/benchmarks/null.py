@@ -25,6 +25,7 @@ import pandas as pd
 from scipy import stats
 
 from quant import settings
+from quant.core import tables
 from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.evaluation import metrics
@@ -161,6 +162,7 @@ def chinese(size: str) -> tuple[settings.Config, Frames]:
     days = raw.bars["date"]
     sessions = calendar.sessions("cn", days.min().date(), days.max().date())
     given["sessions"] = pd.DataFrame({"date": sessions.astype("datetime64[ns]")})
+    given["intraday"] = tables.INTRADAY.empty()
     return config, markets.prepared(config, given)
 
 
