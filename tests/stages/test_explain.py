@@ -44,10 +44,10 @@ def rebuilt(ran, day):
     config, frames = ran
     inputs = Inputs({name: frames[name].copy for name in frames})
     context = Context("cn", 42, None, lambda label: lambda i, n: None)
-    market, policy, first, last = book.optimized(book.settings(config), inputs, context)
-    t = again.decided(market, first, last, 1, day)
-    state = again.state(market, t, frames["nav"], frames["weights"])
-    return policy.problem(t, state, policy.names(t, state.shares > 0))
+    own = book.optimized(book.settings(config), inputs, context)
+    t = again.decided(own.market, own.first, own.last, 1, day)
+    state = again.state(own.market, t, frames["nav"], frames["weights"])
+    return own.policy.problem(t, state, own.policy.names(t, state.shares > 0))
 
 
 def test_every_recorded_decision_comes_back(ran):
