@@ -125,8 +125,8 @@ def test_a_sweep_of_models_and_a_search_leave_lines_and_pages(tmp_path):
     done = quant(tmp_path, *words, *search)
     assert done.returncode == 0, done.stderr
     assert "is best, DSR" in done.stdout + done.stderr
-    assert (tmp_path / "reports" / "sprint1_US" / "tune.html").exists()
-    (page,) = (tmp_path / "reports" / "sprint1_US").glob("tune-*.html")
+    assert (tmp_path / "reports" / "sprint2_US" / "tune.html").exists()
+    (page,) = (tmp_path / "reports" / "sprint2_US").glob("tune-*.html")
     assert "The ledger has 4 settings" in page.read_text()
     rows = trials.read(ledger)
     assert [r["stage"] for r in rows] == ["model2"] * 2 + ["tune"] * 2

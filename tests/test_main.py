@@ -110,7 +110,7 @@ def run(tmp_path_factory):
 @pytest.mark.slow
 def test_a_run_leaves_a_report_a_log_and_a_tracked_run(run):
     folder, done = run
-    reports = list((folder / "reports" / "sprint1_US").glob("report-*-*-*.html"))
+    reports = list((folder / "reports" / "sprint2_US").glob("report-*-*-*.html"))
     assert len(reports) == 1 and not os.access(reports[0], os.W_OK) or os.geteuid() == 0
     assert "SIMULATED" in reports[0].read_text()
     log = next(folder.glob("outputs/runs/*/*/log.jsonl"))
