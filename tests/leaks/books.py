@@ -79,8 +79,8 @@ def executing(execute: Any) -> object:
     """The day loop trades by `execute`."""
     run = engine.run
 
-    def loop(m: MarketArrays, decide: Decide, given: Any = execute, **span: Any) -> Result:
-        return run(m, decide, given, **span)
+    def loop(m: MarketArrays, decide: Decide, given: Any = None, **span: Any) -> Result:
+        return run(m, decide, execute, **span)
 
     return instead(engine, "run", loop)
 
