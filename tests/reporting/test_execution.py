@@ -61,7 +61,7 @@ def test_groups_the_fit_the_verdict_and_the_curves_are_told(inputs):
     assert verdicts[0][0].text == "as it is" and verdicts[0][5].text == "+10.0"
     said = texts(section)
     assert "Acceptance of POV against MOO: FAIL" in said and "blocks a release" in said
-    assert "less than half of that from 100 M" in said
+    assert "first falls below half of that at 100 M" in said
     assert "simulated" in said
 
 

@@ -337,7 +337,7 @@ def _said(capacity: Frame, currency: str) -> str:
     half = rows[(rows["ann_return"] < 0.5 * best) & (best > 0)]
     small, large = rows.iloc[0], rows.iloc[-1]
     where = (
-        f"It is less than half of that from {money(half['nav'].iloc[0], currency)} on."
+        f"It first falls below half of that at {money(half['nav'].iloc[0], currency)}."
         if len(half)
         else "It does not halve in this range."
     )
