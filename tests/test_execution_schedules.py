@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from quant.execution.impact import Impact
+from quant.execution.limits import REASONS, SUSPENDED
 from quant.execution.orders import Lots, Orders, Session
 from quant.execution.schedule import apportioned, slices
 from quant.execution.scheduled import Liquidity, Rules, Scheduled
@@ -145,3 +146,90 @@ def test_an_odd_lot_goes_with_the_last_piece():
     for style in ("POV", "VWAP"):
         sent, fills = work([-3_550.0], PRICE, VOLUME, style, lot=100.0, exits=True)
         assert fills.shares[0] == -3_550 and abs(sent[0][sent[0] != 0][-1]) % 100 == 50
+
+
+@pytest.mark.parametrize("style", ["MOO", "POV", "VWAP"])
+def test_what_is_sold_pays_for_what_is_bought_in_the_same_interval(style):
+    """A book without cash that goes from one name to another is filled from the first child on."""
+    volume = np.full((2, 6), 1e7)
+    sent, fills = work(
+        [-1000.0, 990.0], np.full((2, 6), 20.0), volume, style, cash=0.0, max_participation=1.0
+    )
+    assert fills.shares[0] == -1000.0
+    assert 900.0 < fills.shares[1] <= 990.0  # spread and impact are paid from it too
+    first = np.flatnonzero(sent[0])[0]
+    assert sent[1, first] > 0.0
+
+
+@pytest.mark.parametrize("style", ["MOO", "POV", "VWAP"])
+def test_a_name_without_an_open_is_not_traded_whatever_the_tape_says(style):
+    """Bars of one's own may go on through a suspension of the daily ones."""
+    price = np.full((2, 6), 20.0)
+    n = 2
+    liquidity = Liquidity(*(np.full((2, n), v) for v in (0.02, 1e9, np.nan, 1e6)))
+    desk = Scheduled(
+        Rules(style, np.full(2, 1.0)), GivenTape(price, np.full((n, 6), 1e7)), liquidity, Impact()
+    )
+    session = Session(
+        t=1, open=np.array([np.nan, 20.0]), limit_up=np.full(n, np.nan),
+        limit_down=np.full(n, np.nan), before=price[:, 0], held=np.zeros(n), cash=1e9, nav=1e9,
+        lambda1=np.full(n, np.nan), lambda2=np.full(n, np.nan), buy_fee=0.0, sell_fee=0.0,
+        lots=Lots(np.ones(n), np.ones(n)),
+    )  # fmt: skip
+    fills = desk(Orders(np.arange(n), np.full(n, 1000.0), np.zeros(n, bool)), session)
+    assert fills.shares.tolist() == [0.0, 1000.0]
+    assert REASONS[fills.reason[0]] == REASONS[SUSPENDED]
+
+
+def session_of(price, shares, **fees):
+    n = price.shape[0]
+    nan = np.full(n, np.nan)
+    return Session(
+        t=1, open=price[:, 0], limit_up=nan, limit_down=nan, before=price[:, 0],
+        held=np.maximum(-shares, 0.0), cash=1e12, nav=1e9, lambda1=nan, lambda2=nan,
+        lots=Lots(np.ones(n), np.ones(n)), **({"buy_fee": 0.0, "sell_fee": 0.0} | fees),
+    )  # fmt: skip
+
+
+def worked(style, shares, sigma=(0.02, 0.02), times=1.0, **fees):
+    """One order a name on the same flat tape, and its children."""
+    shares = np.asarray(shares, float)
+    n = shares.size
+    price, volume = np.full((n, 6), 20.0), np.full((n, 6), 1e6)
+    day = np.repeat(np.array(sigma)[:, None], n, axis=1)
+    flat = np.ones((2, n))
+    liquidity = Liquidity(day, 1e9 * flat, np.nan * flat, 1e6 * flat)
+    desk = Scheduled(Rules(style, np.full(2, 1.0)), GivenTape(price, volume), liquidity, Impact())
+    fills = desk(Orders(np.arange(n), shares, shares < 0), session_of(price, shares, **fees))
+    return fills, desk.log[0][2]
+
+
+@pytest.mark.parametrize("style", ["MOO", "POV", "VWAP"])
+def test_each_side_pays_its_own_statutory_fee(style):
+    fills, children = worked(style, [5000.0, -5000.0], buy_fee=1e-5, sell_fee=1e-3)
+    np.testing.assert_allclose(fills.fee, 1e5 * np.array([1e-5, 1e-3]), rtol=1e-9)
+    assert children.fee.sum() == pytest.approx(fills.fee.sum())
+
+
+@pytest.mark.parametrize("style", ["MOO", "POV", "VWAP"])
+def test_impact_is_of_the_volatility_known_before_the_session(style):
+    calm, later, before = (
+        worked(style, [5e5], sigma)[0].cost[0]
+        for sigma in ((0.02, 0.02), (0.02, 0.50), (0.50, 0.02))
+    )
+    assert calm == later < before
+
+
+def test_an_order_that_ends_within_an_interval_pays_for_its_pace():
+    """A tenth of the interval at 10 % of its volume is no participation of 1 %."""
+    _, children = worked("POV", [1e4])
+    assert children.rate.tolist() == [0.10]
+
+
+@pytest.mark.parametrize("style", ["MOO", "POV", "VWAP"])
+def test_twice_the_costs_are_twice_the_spread_and_twice_the_impact(style):
+    (once, one), (twice, two) = (worked(style, [5e5], times=k) for k in (1.0, 2.0))
+    assert twice.cost[0] == pytest.approx(2.0 * once.cost[0], rel=1e-12)
+    np.testing.assert_allclose(two.impact, 2.0 * one.impact, rtol=1e-12)
+    np.testing.assert_allclose(two.spread, 2.0 * one.spread, rtol=1e-12)
+    assert one.impact.sum() > 0.0
