@@ -199,7 +199,8 @@ def worked(style, shares, sigma=(0.02, 0.02), times=1.0, **fees):
     day = np.repeat(np.array(sigma)[:, None], n, axis=1)
     flat = np.ones((2, n))
     liquidity = Liquidity(day, 1e9 * flat, np.nan * flat, 1e6 * flat)
-    desk = Scheduled(Rules(style, np.full(2, 1.0)), GivenTape(price, volume), liquidity, Impact())
+    rules = Rules(style, np.full(2, 1.0), times=times)
+    desk = Scheduled(rules, GivenTape(price, volume), liquidity, Impact())
     fills = desk(Orders(np.arange(n), shares, shares < 0), session_of(price, shares, **fees))
     return fills, desk.log[0][2]
 
