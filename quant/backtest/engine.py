@@ -31,6 +31,8 @@ class State:
     shares    : (n_assets,) raw
     weights   : (n_assets,) shares x last raw close / nav
     tradable  : (n_assets,) traded in this session
+    turnover  : two-way value traded in this session / NAV of the close before
+    cost      : money that trading cost in this session, fees included
     """
 
     date: np.datetime64
@@ -39,6 +41,8 @@ class State:
     shares: Vector
     weights: Vector
     tradable: Mask
+    turnover: float = 0.0
+    cost: float = 0.0
 
 
 # (index of the session, state) -> (n_assets,) target weights of NAV, or None to leave the book
@@ -61,30 +65,82 @@ def run(
     last    : by default the last session; the decision at its close is recorded, not traded
     Raises DataError for targets that are no weights, or of names that never traded.
     """
-    last = market.dates.size - 1 if last is None else last
-    _check_days(market, first, last, capital)
-    book = Book(market, charges, capital)
-    log = _Log(market, first, last)
-    orders: Orders | None = None
-    for t in range(first, last + 1):
-        if t > first:
-            orders = _session(book, log, t, orders, execute)
+    walk = Walk(market, execute, charges=charges, capital=capital, first=first, last=last)
+    walk.decide(decide(walk.t, walk.state))
+    while not walk.over:
+        walk.advance()
+        walk.decide(decide(walk.t, walk.state))
+    return walk.result()
+
+
+class Walk:
+    """The day loop one session at a time, for those that must stand between close and close.
+
+    At every close: look at `state`, call `decide` once, then `advance` to the next close.
+
+    market, execute, charges, capital, first, last : as of `run`
+    """
+
+    def __init__(
+        self,
+        market: MarketArrays,
+        execute: Execute = market_on_open,
+        *,
+        charges: Charges,
+        capital: float,
+        first: int = 0,
+        last: int | None = None,
+    ) -> None:
+        self.market, self.execute = market, execute
+        self.t = first
+        self.last = market.dates.size - 1 if last is None else last
+        _check_days(market, first, self.last, capital)
+        self._book = Book(market, charges, capital)
+        self._log = _Log(market, first, self.last)
+        self._orders: Orders | None = None
+        self.state = self._close()
+
+    @property
+    def over(self) -> bool:
+        """Whether the last close is reached."""
+        return self.t >= self.last
+
+    def decide(self, target: Vector | None) -> None:
+        """Order what leads to `target` (n_assets,) in the next session; None leaves the book."""
+        if target is None:
+            return
+        target = _checked(target, self.state, self.market, self.t)
+        book, mark = self._book, self.market.mark[self.t]
+        self._orders = from_targets(target, book.shares, mark, book.nav, self.state.weights)
+        self._log.target(self.t, target, self.state)
+
+    def advance(self) -> State:
+        """Play the next session; returns the state at its close."""
+        self.t += 1
+        self._orders = _session(self._book, self._log, self.t, self._orders, self.execute)
+        self.state = self._close()
+        return self.state
+
+    def result(self) -> Result:
+        """What the run left behind."""
+        return self._log.result()
+
+    def _close(self) -> State:
+        book, t, log = self._book, self.t, self._log
         book.mark(t)
+        k = t - log.first
         state = State(
-            market.dates[t],
+            self.market.dates[t],
             book.nav,
             book.cash,
             book.shares.copy(),
             book.value / book.nav,
-            market.tradable[t],
+            self.market.tradable[t],
+            float(log.turnover[k]),
+            float(log.cost[k] + log.fee[k]),
         )
-        target = decide(t, state)
-        if target is not None:
-            target = _checked(target, state, market, t)
-            orders = from_targets(target, book.shares, market.mark[t], book.nav, state.weights)
-            log.target(t, target, state)
         log.close(t, book, state.weights)
-    return log.result()
+        return state
 
 
 def _session(

@@ -1,6 +1,8 @@
 """The optimizer as a policy of the day loop: one certified solve at the close of each session."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,13 @@ from quant.backtest.market import Charges, MarketArrays
 from quant.backtest.solved import binding_rows, solve_row
 from quant.core.errors import DataError
 from quant.core.panel import Panel
-from quant.core.tables import BINDINGS
+from quant.core.tables import BINDINGS, KNOBS
 from quant.core.types import Codes, Frame, Mask, Matrix, Vector
 from quant.data.industries import UNKNOWN
+from quant.optimizer.knobs import Knobs
 from quant.optimizer.premium import expected_return
 from quant.optimizer.problem import Problem
-from quant.optimizer.solve import Warm, solve
+from quant.optimizer.solve import Solution, Warm, solve
 from quant.risk.covariance import FactorCovariance, ledoit_wolf
 from quant.risk.returns import close_to_close, window
 
@@ -23,8 +26,8 @@ NO_INDUSTRY = [group for _, group in UNKNOWN.values()]
 
 
 @dataclass(frozen=True)
-class Knobs:
-    """The optimizer's constants for one run.
+class Constants:
+    """What the optimizer is given for one run; a controller turns some of it day by day.
 
     gamma, gamma_ref : risk aversion, of the objective and of the premium
     tau              : two-way turnover a rebalance, fraction of NAV
@@ -137,37 +140,68 @@ def regimes(
     return tilt, pd.DataFrame(cap).ffill().fillna(1.0).to_numpy()
 
 
+# (session, the book at its close) -> the knobs in force there; None = the constants of the run
+Choose = Callable[[int, State], Knobs | None]
+
+
+class Prepared(Protocol):
+    """Covariances made before, for a policy that comes by the same sessions often."""
+
+    def __call__(self, t: int, names: Codes) -> FactorCovariance | None:
+        """Covariance over the horizon of `names` at the close of `t`; None where it is not kept."""
+        ...
+
+
 @dataclass
 class Optimized:
     """`decide` of the day loop, and the record of every solve.
 
-    charges : what trading costs; statutory fees enter lambda1 as half of a round trip
+    charges  : what trading costs; statutory fees enter lambda1 as half of a round trip
+    choose   : a controller; by default nobody turns the knobs
+    prepared : covariances to look up before they are estimated
     """
 
     market: MarketArrays
     signals: Signals
     charges: Charges
-    knobs: Knobs
+    constants: Constants
     first: int
+    choose: Choose | None = None
+    prepared: Prepared | None = None
     rows: list[dict[str, object]] = field(default_factory=list)
     bound: list[dict[str, object]] = field(default_factory=list)
+    turned: list[dict[str, object]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     _warm: Warm | None = None
 
     def __call__(self, t: int, state: State) -> Vector | None:
         """Target weights at the close of session `t`, or None between rebalances."""
-        if (t - self.first) % self.knobs.every:
+        if not self.decides(t):
             return None
-        names = self.names(t, state.shares > 0)
-        problem = self.problem(t, state, names)
-        solution = solve(problem, self.knobs.method, self._warm)
-        self._warm = solution.warm
+        knobs = None if self.choose is None else self.choose(t, state)
+        target, problem, solution = self.decision(t, state, knobs)
         self.rows.append(solve_row(problem, solution, self.signals.groups))
         self.bound += binding_rows(problem, solution, self.signals.groups)
         self.seconds.append(solution.seconds)
+        if knobs is not None:
+            self.turned.append({"date": pd.Timestamp(problem.date), **vars(knobs)})
+        return target
+
+    def decides(self, t: int) -> bool:
+        """Whether the book is rebalanced at the close of session `t`."""
+        return (t - self.first) % self.constants.every == 0
+
+    def decision(
+        self, t: int, state: State, knobs: Knobs | None
+    ) -> tuple[Vector, Problem, Solution]:
+        """Target weights at the close of session `t` with the knobs as given, and the proof."""
+        names = self.names(t, state.shares > 0)
+        problem = self.problem(t, state, names, knobs)
+        solution = solve(problem, self.constants.method, self._warm)
+        self._warm = solution.warm
         target = np.zeros(self.market.symbols.size)
         target[names] = np.maximum(solution.weights, 0.0)
-        return target
+        return target, problem, solution
 
     def names(self, t: int, held: Mask) -> Codes:
         """Who the problem of session `t` is about: the universe and what is held."""
@@ -175,7 +209,11 @@ class Optimized:
 
     def covariance(self, t: int, names: Codes) -> FactorCovariance:
         """Covariance over the horizon of `names`, from the window that ends at the close of t."""
-        k = self.knobs
+        if self.prepared is not None:
+            kept = self.prepared(t, names)
+            if kept is not None:
+                return kept
+        k = self.constants
         if t + 1 < k.window:
             raise DataError(
                 f"{self.market.dates[t]} has {t + 1} sessions of history but risk.window is "
@@ -195,9 +233,12 @@ class Optimized:
         s = self.signals
         return s.tilt[t, names] * s.member[t, names]
 
-    def problem(self, t: int, state: State, names: Codes) -> Problem:
-        """The canonical problem of readings 13 for the close of session `t`."""
-        k, s, m = self.knobs, self.signals, self.market
+    def problem(self, t: int, state: State, names: Codes, knobs: Knobs | None = None) -> Problem:
+        """The canonical problem of readings 13 for the close of session `t`.
+
+        knobs : of a controller; its volatility target never loosens Model 1's (readings 32)
+        """
+        k, s, m = self.constants, self.signals, self.market
         member = s.member[t, names]
         if not member.any():
             raise DataError(f"{m.dates[t]}: the universe is empty; check its rules and the data.")
@@ -211,6 +252,12 @@ class Optimized:
         no_group = np.isin(s.groups, NO_INDUSTRY)
         present = np.bincount(s.group[t, names], weights=member, minlength=s.groups.size) > 0
         low = np.where(no_group | ~present, 0.0, k.group_min)
+        gamma, tau, target = k.gamma, k.tau, float(s.vol_target[t])
+        times1 = times2 = caps = 1.0
+        if knobs is not None:
+            gamma, tau, caps = knobs.gamma, knobs.tau, knobs.caps
+            times1, times2 = knobs.cost_multipliers
+            target = min(knobs.vol_target, target)
         fee = 0.5 * (self.charges.buy_fee[t] + self.charges.sell_fee[t])
         # what did not trade today is taken as suspended tomorrow
         cap = np.where(m.tradable[t, names], k.adv_cap * m.adv[t, names] / state.nav, 0.0)
@@ -220,9 +267,10 @@ class Optimized:
             factor=covariance.factor,
             ridge=covariance.ridge,
             held=state.weights[names],
-            gamma=k.gamma,
-            lambda1=self.charges.lambda1[t, names] + fee,
-            lambda2=np.array(self.charges.lambda2[t, names]),
+            gamma=gamma,
+            # statutory fees are facts, which nobody turns
+            lambda1=times1 * self.charges.lambda1[t, names] + fee,
+            lambda2=times2 * self.charges.lambda2[t, names],
             lower=np.zeros(names.size),
             upper=np.where(member, k.name_max, 0.0),
             buy_cap=cap,
@@ -230,9 +278,9 @@ class Optimized:
             groups=s.group[t, names],
             # names without a known industry are no industry of their own
             group_low=low,
-            group_high=np.where(no_group, 1.0, np.maximum(s.cap[t], low)),
-            tau=k.tau,
-            vol_target=k.tracking_error if k.relative else float(s.vol_target[t]),
+            group_high=np.where(no_group, 1.0, np.maximum(caps * s.cap[t], low)),
+            tau=tau,
+            vol_target=k.tracking_error if k.relative else target,
             horizons_per_year=k.periods / k.horizon,
             cash_high=k.cash_max,
             benchmark=weights if k.relative else None,
@@ -246,3 +294,11 @@ class Optimized:
     def bindings(self) -> Frame:
         """Table `bindings`."""
         return pd.DataFrame(self.bound, columns=BINDINGS.schema.names)
+
+    def knobs(self) -> Frame:
+        """Table `knobs`; empty where nobody turned them."""
+        return (
+            pd.DataFrame(self.turned, columns=KNOBS.schema.names)
+            if self.turned
+            else (KNOBS.empty())
+        )

@@ -512,6 +512,13 @@ BINDINGS = table(
     integers("names"),
     key=("date", "limit", "cause"),
 )
+# what a controller turned the optimizer's knobs to at each rebalance, within quant.optimizer.knobs
+KNOBS = table(
+    "knobs",
+    dates("date"),
+    doubles("gamma", "lambda1", "lambda2", "tau", "caps", "vol_target"),
+    key=("date",),
+)
 # the optimizer alone, every wish filled; `decisions` are those of the real book
 IDEAL_SOLVES = replace(SOLVES, name="ideal_solves")
 IDEAL_BINDINGS = replace(BINDINGS, name="ideal_bindings")

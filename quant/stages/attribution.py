@@ -66,7 +66,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     rows = [_row(BOOK, own, own, s, c)]
     for number, flag in enumerate(FLAGS):
         seen = without(policy.signals, flag, s["cap"], s["vol_target"])
-        other = Optimized(market, seen, policy.charges, policy.knobs, own_book.first)
+        other = Optimized(market, seen, policy.charges, policy.constants, own_book.first)
         result = engine.run(
             market, other, own_book.desk(), charges=policy.charges,
             capital=s["book"]["region"].nav, first=own_book.first, last=own_book.last,

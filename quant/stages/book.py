@@ -8,7 +8,7 @@ import numpy as np
 
 from quant.backtest.engine import Decide, State
 from quant.backtest.market import FIELDS, Charges, MarketArrays, charges, market_arrays
-from quant.backtest.policy import Knobs, Optimized, signals
+from quant.backtest.policy import Constants, Optimized, signals
 from quant.core import tables
 from quant.core.errors import DataError
 from quant.core.panel import Panel, sessions_of
@@ -43,10 +43,10 @@ def settings(config: "Config") -> dict[str, Any]:
     }
 
 
-def knobs(s: Mapping[str, Any]) -> Knobs:
+def constants(s: Mapping[str, Any]) -> Constants:
     """The optimizer's constants from the settings."""
     o, r, e = s["optimizer"], s["risk"], s["execution"]
-    return Knobs(
+    return Constants(
         gamma=o.gamma,
         gamma_ref=o.gamma if o.gamma_ref is None else o.gamma_ref,
         tau=o.turnover.tau,
@@ -131,7 +131,7 @@ def _book(
     seen = signals(arrays, bars, f["alpha"], f["membership"], f["states"], f["regime"])
     first, last = window(s["window"], arrays, seen.alpha)
     return Book(
-        arrays, bars, Optimized(arrays, seen, charge, knobs(s), first), first, last,
+        arrays, bars, Optimized(arrays, seen, charge, constants(s), first), first, last,
         lambda: desk.execute(s, arrays, bars, f["intraday"], c.region, c.seed),
     )  # fmt: skip
 
@@ -185,7 +185,7 @@ def solve_metrics(policy: Optimized, prefix: str) -> dict[str, float]:
     return {
         **counts,
         f"{prefix}.solves": float(len(table)),
-        f"{prefix}.fallbacks": float((table["solver"] != policy.knobs.method).sum()),
+        f"{prefix}.fallbacks": float((table["solver"] != policy.constants.method).sum()),
         f"{prefix}.worst_violation": float(table["violation"].max()),
         f"{prefix}.worst_gap": float(table["gap"].abs().max()),
         f"{prefix}.solve_ms_median": float(np.median(policy.seconds) * 1e3),

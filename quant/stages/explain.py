@@ -46,8 +46,10 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Solve that session's problem again, make sure that it is the same, and draw the page."""
     b = book.optimized(s["book"], f, c)
     market, policy = b.market, b.policy
-    method = policy.knobs.method
-    t = again.decided(market, b.first, b.last, policy.knobs.every, np.datetime64(s["date"], "D"))
+    method = policy.constants.method
+    t = again.decided(
+        market, b.first, b.last, policy.constants.every, np.datetime64(s["date"], "D")
+    )
     state = again.state(market, t, f["nav"], f["weights"])
     names = policy.names(t, state.shares > 0)
     problem = policy.problem(t, state, names)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from quant.backtest.engine import State
 from quant.backtest.market import FIELDS, charges, market_arrays
-from quant.backtest.policy import Knobs, Optimized, Signals
+from quant.backtest.policy import Constants, Optimized, Signals
 from quant.core.panel import Panel
 from quant.core.seeds import generator
 from quant.core.tables import LISTINGS, RATES
@@ -15,7 +15,7 @@ from quant.data.providers.base import empty
 from quant.optimizer.solve import solve
 
 DAYS, NAMES = 40, 12
-KNOBS = Knobs(8.0, 8.0, 0.2, 0.5, 1.0, 21, 252, 30, 0.6)
+CONSTANTS = Constants(8.0, 8.0, 0.2, 0.5, 1.0, 21, 252, 30, 0.6)
 CAP = 0.25
 
 
@@ -35,7 +35,7 @@ def policy(groups: list[str], hole: int | None = None) -> tuple[Optimized, State
     seen = Signals(returns, np.zeros((DAYS, NAMES)), np.ones((DAYS, NAMES), bool), group,
                    np.array(groups, dtype=object), np.zeros((DAYS, NAMES)),
                    np.full((DAYS, len(groups)), CAP), np.full(DAYS, 0.12))  # fmt: skip
-    made = Optimized(market, seen, charges(market, 5e-4, 1e-5), KNOBS, DAYS - 1)
+    made = Optimized(market, seen, charges(market, 5e-4, 1e-5), CONSTANTS, DAYS - 1)
     nothing = np.zeros(NAMES)
     state = State(dates[-1], 1e6, 1e6, nothing, nothing, np.ones(NAMES, bool))
     return made, state
@@ -49,13 +49,13 @@ def test_names_without_an_industry_are_not_capped_as_if_they_were_one():
 
 def test_a_session_the_data_lacks_is_left_out_of_the_covariance():
     made, _ = policy(["Energy"], hole=DAYS - 5)
-    assert made.covariance(DAYS - 1, np.arange(NAMES)).factor.shape[0] == KNOBS.window - 1
+    assert made.covariance(DAYS - 1, np.arange(NAMES)).factor.shape[0] == CONSTANTS.window - 1
 
 
 def test_a_group_without_a_member_today_is_asked_for_nothing():
     made, state = policy(["Energy", "Materials", "Later"])
     made.signals.group[made.signals.group == 2] = 0
-    made.knobs = replace(KNOBS, group_min=0.05)
+    made.constants = replace(CONSTANTS, group_min=0.05)
     problem = made.problem(DAYS - 1, state, np.arange(NAMES))
     np.testing.assert_array_equal(problem.group_low, [0.05, 0.05, 0.0])
 
@@ -64,7 +64,7 @@ def test_measured_from_the_benchmark_and_without_alpha_the_benchmark_is_the_answ
     made, state = policy(["Energy", "Materials"])
     free = {"name_max": 1.0, "group_min": 0.3, "cash_max": 0.02, "tau": 2.0}
     made.signals.cap[:] = 1.0
-    made.knobs = replace(KNOBS, relative=True, tracking_error=0.05, **free)
+    made.constants = replace(CONSTANTS, relative=True, tracking_error=0.05, **free)
     problem = made.problem(DAYS - 1, state, np.arange(NAMES))
     equal = np.full(NAMES, 1 / NAMES)
     np.testing.assert_array_equal(problem.benchmark, equal)

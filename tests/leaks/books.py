@@ -41,12 +41,12 @@ def future_volatility():
     """The covariance is that of the month ahead: the volatility cap acts before the storm."""
 
     def ahead(self: Optimized, t: int, names: Codes) -> FactorCovariance:
-        window = self.signals.returns[t + 1 : t + 1 + self.knobs.horizon, names]
+        window = self.signals.returns[t + 1 : t + 1 + self.constants.horizon, names]
         window = window[np.isfinite(window).any(axis=1)]
         if len(window) < 5:
-            window = self.signals.returns[t - self.knobs.horizon : t + 1, names]
-        filled = fill_missing(window, self.signals.group[t, names], self.knobs.coverage)
-        return ledoit_wolf(filled).scaled(self.knobs.horizon)
+            window = self.signals.returns[t - self.constants.horizon : t + 1, names]
+        filled = fill_missing(window, self.signals.group[t, names], self.constants.coverage)
+        return ledoit_wolf(filled).scaled(self.constants.horizon)
 
     return instead(Optimized, "covariance", ahead)
 
