@@ -20,8 +20,6 @@ FACTS = {
     "cn": ("XSHG", "Asia/Shanghai", "CNY"),
 }
 PROVIDERS = ("sim", "files", "yfinance", "tushare")
-# parts of the design that later releases bring; asking for them is refused, not ignored
-LATER = {"rl.enabled": "the RL controller"}
 
 
 def require(name: str, value: float, low: float, high: float, unit: str) -> None:
@@ -865,10 +863,131 @@ class Model1:
 
 
 @dataclass
+class Splits:
+    """Sessions that the controller learns from, is chosen on, and is judged on."""
+
+    train_start: str | None = "2010-01-01"  # or the first session of every walk-forward input
+    train_end: str = "2018-12-31"
+    val_end: str = "2019-12-31"  # validation begins after train_end
+    test: list[str] = field(
+        default_factory=lambda: [
+            "2020-01-01/2021-12-31", "2022-01-01/2023-12-31", "2024-01-01/2025-06-30",
+        ]
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        self.train_start = iso_date("rl.splits.train_start", self.train_start)
+        self.train_end = iso_date("rl.splits.train_end", self.train_end) or ""
+        self.val_end = iso_date("rl.splits.val_end", self.val_end) or ""
+        days = [self.train_end, self.val_end]
+        for period in self.test:
+            first, _, last = period.partition("/")
+            days += [iso_date("rl.splits.test", day) or "" for day in (first, last)]
+        if not self.test or sorted(set(days)) != days:
+            raise ConfigError(
+                f"rl.splits: train_end, val_end and the test periods {days} must follow each "
+                "other without overlap, the periods as 2020-01-01/2021-12-31."
+            )
+
+    @property
+    def periods(self) -> list[tuple[str, str]]:
+        """First and last date of every test period, ISO."""
+        return [(p.partition("/")[0], p.partition("/")[2]) for p in self.test]
+
+
+@dataclass
+class RlReward:
+    """What the controller is paid for; see quant.rl.reward for both kinds and their units."""
+
+    kind: str = "literal"  # literal | research
+    eta_dd: float = 5.0  # a session in drawdown: decimal (literal), bp (research)
+    eta_vol: float = 50.0  # squared excess volatility: decimal, or bp a squared percentage point
+    limit: float = 0.10  # drawdown that counts
+    window: int = 63  # sessions
+
+    def __post_init__(self) -> None:
+        require_in("rl.reward.kind", self.kind, ("literal", "research"))
+        require("rl.reward.eta_dd", self.eta_dd, 0, 1e4, "decimal or bp a session")
+        require("rl.reward.eta_vol", self.eta_vol, 0, 1e6, "decimal, or bp a squared point")
+        require("rl.reward.limit", self.limit, 0, 1, "decimal")
+        require("rl.reward.window", self.window, 22, 2520, "sessions")
+
+
+@dataclass
+class Ppo:
+    """The learner, by the names of specification 4.2; batch = n_envs x steps of a rollout."""
+
+    clip: float = 0.2
+    gae_lambda: float = 0.95
+    gamma: float = 0.99
+    lr: float = 3e-4
+    batch: int = 4096
+    minibatch: int = 4096
+    epochs: int = 5
+    n_envs: int = 16
+    entropy: float = 0.0
+    log_std: float = -0.5  # of the actions, at the start
+
+    def __post_init__(self) -> None:
+        require("rl.ppo.clip", self.clip, 0.01, 1, "of the probability ratio")
+        require("rl.ppo.gae_lambda", self.gae_lambda, 0, 1, "decay")
+        require("rl.ppo.gamma", self.gamma, 0, 1, "discount a step")
+        require("rl.ppo.lr", self.lr, 1e-7, 0.1, "a step, unitless")
+        require("rl.ppo.epochs", self.epochs, 1, 100, "passes over a rollout")
+        require("rl.ppo.n_envs", self.n_envs, 1, 1024, "replays")
+        require("rl.ppo.log_std", self.log_std, -5, 2, "logarithm")
+        require("rl.ppo.entropy", self.entropy, 0, 1, "weight")
+        if self.batch % self.n_envs or not 2 <= self.minibatch <= self.batch:
+            raise ConfigError(
+                f"rl.ppo: batch={self.batch} must be a multiple of n_envs={self.n_envs}, and "
+                f"minibatch={self.minibatch} between 2 and it."
+            )
+
+
+@dataclass
 class Rl:
-    """The RL controller; off in this release: constant knobs."""
+    """The RL controller, which turns the optimizer's six knobs; off: they are constant.
+
+    policy : a policy.npz trained before, instead of training
+    """
 
     enabled: bool = False
+    policy: str | None = None
+    seeds: int = 5
+    steps: int = 2_000_000  # of a seed at most, decisions over all replays
+    warmup: int = 20_000  # of these, with fixed knobs
+    every: int = 20_480  # steps between looks at the validation sessions and checkpoints
+    least: float = 0.02  # gain in validation DSR that counts
+    patience: int = 5  # looks in a row without one end the training
+    episode: int = 504  # sessions: two years
+    spread: int = 16  # constant settings whose validation Sharpe ratios give DSR its N and V
+    random: int = 3  # books with random knobs, beside
+    referee: int = 1000  # every so many decisions in training is solved by Clarabel too; 0 = none
+    workers: int = 2  # processes; they decide no result
+    threads: int = 1  # of the network's updates
+    device: str = "cpu"
+    reward: RlReward = field(default_factory=RlReward)
+    ppo: Ppo = field(default_factory=Ppo)
+    splits: Splits = field(default_factory=Splits)
+
+    def __post_init__(self) -> None:
+        require("rl.seeds", self.seeds, 1, 100, "seeds")
+        require("rl.steps", self.steps, 16, 1e10, "decisions")
+        require("rl.warmup", self.warmup, 1, 1e9, "decisions")
+        require("rl.every", self.every, 16, 1e9, "decisions")
+        require("rl.least", self.least, 0, 1, "of DSR")
+        require("rl.patience", self.patience, 1, 1000, "looks")
+        require("rl.episode", self.episode, 42, 5040, "sessions")
+        require("rl.spread", self.spread, 2, 4096, "settings")
+        require("rl.random", self.random, 0, 100, "books")
+        require("rl.referee", self.referee, 0, 1e9, "decisions")
+        require("rl.workers", self.workers, 1, 256, "processes")
+        require("rl.threads", self.threads, 1, 256, "threads")
+        require_in("rl.device", self.device, ("cpu", "cuda"))
+        if self.warmup > self.steps:
+            raise ConfigError(
+                f"rl.warmup={self.warmup} is above rl.steps={self.steps}; nothing would be learned."
+            )
 
 
 @dataclass
@@ -891,6 +1010,7 @@ class Paths:
     trials: str = "mlruns/trials.jsonl"
     holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
     tune: str = "mlruns/tune.db"  # studies of stage=tune; a search goes on where it was
+    rl: str = "outputs/rl"  # checkpoints of the controller's training, which goes on from them
 
 
 @dataclass
@@ -946,12 +1066,21 @@ class Config:
                     self.model2.having({dial.name: value})
         self._check_vol_target()
         self.evaluation.holdout.check_window(start=self.backtest.start, end=self.backtest.end)
-        for name, what in LATER.items():
-            group, key = name.split(".")
-            if getattr(getattr(self, group), key):
-                raise ConfigError(
-                    f"{name}=true: {what} is not part of this release; leave {name}=false."
-                )
+        self._check_rl()
+
+    def _check_rl(self) -> None:
+        if not self.rl.enabled:
+            return
+        if not self.model1.enabled:
+            raise ConfigError(
+                "rl.enabled=true with model1.enabled=false: the controller observes the regimes; "
+                "use sprint=s3, or turn model1 on."
+            )
+        if self.optimizer.relative:
+            raise ConfigError(
+                "rl.enabled=true with optimizer.relative=true: the controller's volatility target "
+                "is of the book, not of its distance from a benchmark; use one of them."
+            )
 
     def _check_vol_target(self) -> None:
         own, mapped = self.optimizer.vol_target.base, self.model1.mapping.vol_target_base

@@ -10,6 +10,7 @@ from quant.backtest.market import MarketArrays
 from quant.core.errors import DataError, StageError
 from quant.core.types import Frame, Vector
 from quant.optimizer.audit import MAX_GAP
+from quant.optimizer.knobs import NAMES, Knobs
 from quant.optimizer.problem import Problem
 from quant.optimizer.solve import Solution
 from quant.optimizer.terms import magnitude, objective
@@ -62,6 +63,14 @@ def state(market: MarketArrays, t: int, nav: Frame, weights: Frame) -> State:
     price = np.where(market.mark[t] > 0.0, market.mark[t], 1.0)
     shares = np.where(held, np.maximum(weight * float(money["nav"]) / price, 1.0), 0.0)
     return State(day, float(money["nav"]), float(money["cash"]), shares, weight, market.tradable[t])
+
+
+def knobs(turned: Frame, day: np.datetime64) -> Knobs | None:
+    """What a controller had turned the knobs to on `day`, by table `knobs`; None = nobody had."""
+    rows = turned[turned["date"] == day]
+    if not len(rows):
+        return None
+    return Knobs(**{name: float(rows.iloc[0][name]) for name in NAMES})
 
 
 def agree(

@@ -173,12 +173,14 @@ class Optimized:
     turned: list[dict[str, object]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     _warm: Warm | None = None
+    _risk: tuple[int, Codes, FactorCovariance] | None = None  # of the session looked at last
 
     def __call__(self, t: int, state: State) -> Vector | None:
         """Target weights at the close of session `t`, or None between rebalances."""
+        # a controller watches every session, and is heard at rebalances
+        knobs = None if self.choose is None else self.choose(t, state)
         if not self.decides(t):
             return None
-        knobs = None if self.choose is None else self.choose(t, state)
         target, problem, solution = self.decision(t, state, knobs)
         self.rows.append(solve_row(problem, solution, self.signals.groups))
         self.bound += binding_rows(problem, solution, self.signals.groups)
@@ -207,12 +209,23 @@ class Optimized:
         """Who the problem of session `t` is about: the universe and what is held."""
         return np.flatnonzero(self.signals.member[t] | held)
 
+    def volatility(self, t: int, state: State) -> float:
+        """Annualised ex-ante volatility of the book at the close of session `t`."""
+        names = self.names(t, state.shares > 0)
+        level = self.covariance(t, names).quad(state.weights[names])
+        return float(np.sqrt(level * self.constants.periods / self.constants.horizon))
+
     def covariance(self, t: int, names: Codes) -> FactorCovariance:
         """Covariance over the horizon of `names`, from the window that ends at the close of t."""
-        if self.prepared is not None:
-            kept = self.prepared(t, names)
-            if kept is not None:
-                return kept
+        if self._risk is not None and self._risk[0] == t and np.array_equal(self._risk[1], names):
+            return self._risk[2]
+        kept = None if self.prepared is None else self.prepared(t, names)
+        found = self.estimated(t, names) if kept is None else kept
+        self._risk = t, names, found
+        return found
+
+    def estimated(self, t: int, names: Codes) -> FactorCovariance:
+        """The same, always from the returns."""
         k = self.constants
         if t + 1 < k.window:
             raise DataError(

@@ -512,12 +512,125 @@ BINDINGS = table(
     integers("names"),
     key=("date", "limit", "cause"),
 )
+_TURNED = doubles("gamma", "lambda1", "lambda2", "tau", "caps", "vol_target")
 # what a controller turned the optimizer's knobs to at each rebalance, within quant.optimizer.knobs
 KNOBS = table(
     "knobs",
     dates("date"),
-    doubles("gamma", "lambda1", "lambda2", "tau", "caps", "vol_target"),
+    _TURNED,
     key=("date",),
+)
+# -- the controller: `known` is the last session that the row was made from ---------------------
+# weights of the trained policies, part by part (quant.rl.network.SHAPES)
+POLICY = table(
+    "policy",
+    integers("seed"),
+    strings("part"),
+    integers("index"),
+    doubles("value"),
+    dates("known"),
+    key=("seed", "part", "index"),
+    known="known",
+)
+# what a policy is of; steers: the one that turns the knobs of the backtest; sharpe (annualised),
+# dsr: of the validation sessions; steps: trained in all, step: of the policy kept; ended: why
+POLICY_INFO = table(
+    "policy_info",
+    integers("seed", "step", "steps"),
+    strings("region", "observations", "ended"),
+    doubles("sharpe", "dsr"),
+    flags("steers"),
+    dates("known"),
+    key=("seed",),
+    known="known",
+)
+# a row for each rollout: means a decision of the reward and its parts, of the reward less that of
+# constant knobs (better), share of decisions whose knobs asked for more than could be reached
+# (relaxed) or rest on a bound (hit_...)
+RL_CURVE = table(
+    "rl_curve",
+    integers("seed", "step"),
+    doubles(
+        "reward", "better", "gain", "cost", "drawdown", "volatility", "relaxed", "value_loss",
+        "approx_kl", "clip_fraction", "std",
+        *(f"hit_{name}" for name in ("gamma", "lambda1", "lambda2", "tau", "caps", "vol_target")),
+    ),
+    dates("known"),
+    key=("seed", "step"),
+    known="known",
+)  # fmt: skip
+# looks at the validation sessions; sharpe: annualised; best: the policy was kept
+RL_LOOKS = table(
+    "rl_looks",
+    integers("seed", "step"),
+    doubles("sharpe", "dsr"),
+    flags("best"),
+    dates("known"),
+    key=("seed", "step"),
+    known="known",
+)
+# constant settings tried; use: search (on train and validation: the best one is what the gate calls
+# fixed) or spread (on validation: N and V of its DSR); sharpe: a session
+RL_SEARCH = table(
+    "rl_search",
+    strings("use"),
+    integers("number"),
+    _TURNED,
+    doubles("sharpe"),
+    flags("best"),
+    dates("known"),
+    key=("use", "number"),
+    known="known",
+)
+# books of the test: rl (a row a seed and day), fixed, no_rl (the run's constants), random, rule,
+# no_tilt; decimal of NAV
+RL_BOOKS = table(
+    "rl_books",
+    strings("book"),
+    integers("seed"),
+    dates("date"),
+    doubles("ret", "rf", "cost", "turnover"),
+    key=("book", "seed", "date"),
+)
+# what they turned the knobs to, what the decision led to (parts of the reward, in its unit), and
+# the limits that gave way
+RL_KNOBS = table(
+    "rl_knobs",
+    strings("book"),
+    integers("seed"),
+    dates("date"),
+    _TURNED,
+    doubles("gain", "cost", "drawdown", "volatility"),
+    strings("relaxed"),
+    dates("known"),
+    key=("book", "seed", "date"),
+    known="known",
+)
+# the gate: the mean of the seeds' returns (seed -1) and each seed against fixed: rl.gate.Judged
+RL_GATE = table(
+    "rl_gate",
+    strings("book"),
+    integers("seed"),
+    strings("period"),
+    dates("start", "end"),
+    doubles(
+        "sharpe", "fixed_sharpe", "dsr", "fixed_dsr", "difference", "low", "high", "detectable",
+    ),
+    integers("n_obs"),
+    flags("passes"),
+    strings("verdict"),
+    key=("book", "seed", "period"),
+    known=SUMMARY,
+)  # fmt: skip
+# what a decision of the policies did to bounds and limits, over the test: share of decisions with
+# the knob within 0.1 % of an end of its range, and out of bounds (none)
+RL_SAFETY = table(
+    "rl_safety",
+    strings("knob"),
+    integers("decisions"),
+    doubles("outside", "hit_low", "hit_high"),
+    key=("knob",),
+    known=SUMMARY,
 )
 # the optimizer alone, every wish filled; `decisions` are those of the real book
 IDEAL_SOLVES = replace(SOLVES, name="ideal_solves")

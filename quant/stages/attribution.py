@@ -18,7 +18,7 @@ from quant.core.errors import DataError
 from quant.core.seeds import generator
 from quant.core.types import Frame
 from quant.evaluation import compare, summary
-from quant.stages import book
+from quant.stages import book, world
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -59,14 +59,17 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     columns = tables.ATTRIBUTION.schema.names
     if not s["enabled"]:
         return {"attribution": pd.DataFrame(columns=columns)}
-    own_book = book.optimized(s["book"], f, c)
+    controlled = world.controlled(s["book"], f, c)
+    own_book = controlled.book
     market, policy = own_book.market, own_book.policy
     nav = f["nav"]
     own = nav[nav["book"] == "portfolio"].sort_values("date")
     rows = [_row(BOOK, own, own, s, c)]
     for number, flag in enumerate(FLAGS):
         seen = without(policy.signals, flag, s["cap"], s["vol_target"])
-        other = Optimized(market, seen, policy.charges, policy.constants, own_book.first)
+        other = controlled.steer(
+            Optimized(market, seen, policy.charges, policy.constants, own_book.first)
+        )
         result = engine.run(
             market, other, own_book.desk(), charges=policy.charges,
             capital=s["book"]["region"].nav, first=own_book.first, last=own_book.last,
@@ -105,7 +108,7 @@ def _row(flag: str, own: Frame, other: Frame, s: Mapping[str, Any], c: Context) 
 
 STAGE = Stage(
     "attribution",
-    needs=(*book.NEEDS, tables.NAV),
+    needs=(*world.NEEDS, tables.NAV),
     makes=(tables.ATTRIBUTION,),
     settings=settings,
     run=run,

@@ -8,7 +8,7 @@ import pandas as pd
 from quant.backtest import benchmark, engine
 from quant.core import tables
 from quant.core.types import Frame
-from quant.stages import book, desk
+from quant.stages import book, desk, world
 from quant.stages.registry import Context, Inputs, Stage
 
 
@@ -17,7 +17,7 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
 
     The benchmark trades once a month, and whole: at the open, at the costs that the optimizer sees.
     """
-    b = book.optimized(s, f, c)
+    b = world.controlled(s, f, c).book
     market, policy, first, last = b.market, b.policy, b.first, b.last
     span = {"charges": policy.charges, "capital": s["region"].nav, "first": first, "last": last}
     traded = b.desk()
@@ -34,12 +34,13 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
         "decisions": portfolio.targets,
         "solves": policy.table(),
         "bindings": policy.bindings(),
+        "knobs": policy.knobs(),
     }
 
 
 STAGE = Stage(
     "backtest",
-    needs=(*book.NEEDS, tables.MEMBERS),
+    needs=(*world.NEEDS, tables.MEMBERS),
     makes=(
         tables.NAV,
         tables.WEIGHTS,
@@ -48,8 +49,9 @@ STAGE = Stage(
         tables.DECISIONS,
         tables.SOLVES,
         tables.BINDINGS,
+        tables.KNOBS,
     ),  # fmt: skip
-    settings=book.settings,
+    settings=world.settings,
     run=run,
     module=__name__,
 )

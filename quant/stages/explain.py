@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from quant.settings import Config
 
 NEEDS = (
-    *book.NEEDS, tables.NAV, tables.WEIGHTS, tables.DECISIONS, tables.SOLVES, tables.NOTES,
+    *book.NEEDS, tables.NAV, tables.KNOBS, tables.WEIGHTS, tables.DECISIONS, tables.SOLVES,
+    tables.NOTES,
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     )
     state = again.state(market, t, f["nav"], f["weights"])
     names = policy.names(t, state.shares > 0)
-    problem = policy.problem(t, state, names)
+    problem = policy.problem(t, state, names, again.knobs(f["knobs"], market.dates[t]))
     solution = solve(problem, method)
     solves = f["solves"]
     recorded = solves[solves["date"] == problem.date].iloc[0].to_dict()

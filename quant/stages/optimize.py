@@ -7,13 +7,13 @@ from quant.backtest import engine
 from quant.core import tables
 from quant.core.types import Frame
 from quant.execution import moo
-from quant.stages import book
+from quant.stages import book, world
 from quant.stages.registry import Context, Inputs, Stage
 
 
 def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
     """The day loop with `execute` = fill at target."""
-    b = book.optimized(s, f, c)
+    b = world.controlled(s, f, c).book
     policy = b.policy
     result = engine.run(
         b.market, book.ticking(policy, c, "optimize", b.first, b.last), moo.at_target,
@@ -29,9 +29,9 @@ def run(s: Any, f: Inputs, c: Context) -> Mapping[str, Frame]:
 
 STAGE = Stage(
     "optimize",
-    needs=book.NEEDS,
+    needs=world.NEEDS,
     makes=(tables.TARGETS, tables.IDEAL_SOLVES, tables.IDEAL_BINDINGS),
-    settings=book.settings,
+    settings=world.settings,
     run=run,
     module=__name__,
 )
