@@ -18,7 +18,7 @@ from quant.core.types import Frame, Vector
 from quant.data import calendar
 from quant.data.providers.sim import Sim
 from quant.evaluation import signal, summary
-from quant.stages import backtest, costs, features, model1, model2, replay, universe
+from quant.stages import backtest, costs, features, model1, model2, replay, rl_train, universe
 from quant.stages.registry import Stage
 from tests.pipeline import Frames, through
 
@@ -92,7 +92,9 @@ def modelled(config: settings.Config, frames: Frames) -> Frames:
 def book(config: settings.Config, frames: Frames, alpha: Frame | None = None) -> Frames:
     """With the backtest, of other alphas where they are given."""
     given = frames if alpha is None else frames | {"alpha": alpha}
-    return run(config, given, model1.STAGE, replay.STAGE, costs.STAGE, backtest.STAGE)
+    return run(
+        config, given, model1.STAGE, replay.STAGE, costs.STAGE, rl_train.STAGE, backtest.STAGE
+    )
 
 
 def neutral(values: Vector, alpha: Frame, membership: Frame) -> Vector:

@@ -20,6 +20,7 @@ from quant.stages import (
     optimize,
     replay,
     risk,
+    rl_train,
     universe,
 )
 from quant.stages.registry import Context, Inputs, Stage
@@ -27,7 +28,7 @@ from quant.stages.registry import Context, Inputs, Stage
 Frames = dict[str, Frame]
 STAGES = (
     universe.STAGE, features.STAGE, model2.STAGE, model1.STAGE, replay.STAGE, costs.STAGE,
-    optimize.STAGE, backtest.STAGE, risk.STAGE,
+    rl_train.STAGE, optimize.STAGE, backtest.STAGE, risk.STAGE,
 )  # fmt: skip
 # the Chinese window spans a change of the industry scheme, which renumbers the exposure groups
 SPANS = {

@@ -1,5 +1,6 @@
 """The shared reference folder: beside the project in development and CI, absent for users."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,8 @@ def need(name: str) -> Path:
             f"needs ../shared/{name}, which is beside the project in development and CI only"
         )
     return path
+
+
+def case(name: str) -> dict:
+    """The published reference numbers of that name."""
+    return json.loads(need(f"cases/{name}.json").read_text())

@@ -91,6 +91,7 @@ class Lockstep(VecEnv):
         self.steps = 0
         self.tally: dict[str, Any] = _tally()
         self.raw: list[np.ndarray] = []
+        self.render_mode = None
         super().__init__(workers.n_envs, *spaces())
 
     @property

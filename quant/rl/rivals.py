@@ -126,7 +126,7 @@ def best_constants(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(
         seed=seed, constant_liar=True, n_startup_trials=min(16, max(count // 4, 1)),
-        multivariate=True, warn_independent_sampling=False,
+        multivariate=True,
     )  # fmt: skip
     study = optuna.create_study(direction="maximize", sampler=sampler)
     start = [usual, replace(usual, tau=0.05), replace(usual, vol_target=HIGH[5])]

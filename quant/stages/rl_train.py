@@ -36,7 +36,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
 
     Raises StageError where torch is not installed, ConfigError where the data lack the sessions.
     """
-    (c.scratch / FOLDER).mkdir()
+    (c.scratch / FOLDER).mkdir(exist_ok=True)
     if not s["enabled"]:
         return rl.empties(*MADE)
     _require_torch(s["rl"])
