@@ -15,9 +15,9 @@ from typing import Any
 from quant import choices, sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
-from quant.core.errors import StoreError
+from quant.core.errors import GateError, StoreError
 from quant.core.store import digest_json
-from quant.core.tables import FOLDS, NAV, TUNING
+from quant.core.tables import FOLDS, NAV, RL_CURVE, RL_GATE, RL_LOOKS, TUNING
 from quant.core.types import Frame
 from quant.evaluation import summary
 from quant.governance import holdout, trials
@@ -164,6 +164,8 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
         rows = outcome.result.read(TUNING).set_index("number")
         shown = ("rank_ic", "icir", "sharpe", "psr", "dsr", "seconds")
         tracker.series({f"tune.{c}": rows[c].dropna().to_dict() for c in shown})
+    if name == "rl_train":
+        tracker.series(curves(outcome.result.read(RL_CURVE), outcome.result.read(RL_LOOKS)))
     if name == "score":  # also where it was scored before
         said = outcome.metrics
         apart = max(v for k, v in said.items() if k.startswith("score.largest_difference"))
@@ -179,6 +181,55 @@ def track(tracker: Tracker, outcome: Outcome) -> None:
         }
         logs.event(f"model2: {len(seeds)} models, each with its seed", model_seeds=seeds)
         tracker.text(json.dumps(seeds, indent=1), "model_seeds.json")
+
+
+def curves(curve: Frame, looks: Frame) -> dict[str, dict[int, float]]:
+    """Series by step of every seed's training: rl.<seed>.<what>."""
+    shown = ("reward", "better", "value_loss", "approx_kl", "clip_fraction", "std")
+    found = {}
+    for rows, columns in ((curve, shown), (looks, ("sharpe", "dsr"))):
+        for seed, own in rows.groupby("seed"):
+            by_step = own.set_index("step")
+            found |= {f"rl.{seed}.{c}": by_step[c].dropna().to_dict() for c in columns}
+    return found
+
+
+def judge(tracker: Tracker, config: Config, known: Mapping[str, Any], outcomes: Any) -> None:
+    """Register the policy that was judged; it is champion only where the literal gate holds."""
+    by_name = {o.stage.name: o for o in outcomes}
+    if "rl.gate_passes" not in by_name["rl_gate"].metrics:
+        return
+    passes = bool(by_name["rl_gate"].metrics["rl.gate_passes"])
+    gate = by_name["rl_gate"].result.read(RL_GATE)
+    own = gate[gate["seed"] < 0]
+    facts = {
+        "region": config.region.name,
+        "config_hash": known["config_hash"],
+        "git_sha": known["git_sha"],
+        "passes": str(passes),
+        "verdicts": ", ".join(f"{r.period} {r.verdict}" for r in own.itertuples()),
+    }
+    path = by_name["rl_train"].result.path("policy") / "policy.npz"
+    tracker.version(f"controller-{config.region.name}", path, facts, passes)
+
+
+def refuse_failing_gate(config: Config, outcomes: list[Outcome]) -> None:
+    """Raise GateError where the gate itself was asked for and does not hold; all is stored."""
+    for outcome in outcomes:
+        if config.stage == outcome.stage.name == "rl_gate" and config.rl.enabled:
+            rows = outcome.result.read(RL_GATE)
+            own = rows[rows["seed"] < 0]
+            if outcome.metrics["rl.gate_passes"]:
+                continue
+            told = "; ".join(
+                f"{r.period}: Sharpe {r.sharpe:.2f} against {r.fixed_sharpe:.2f} of the best "
+                f"constant (difference {r.low:+.2f} to {r.high:+.2f}), {r.verdict}"
+                for r in own.itertuples()
+            )
+            raise GateError(
+                f"the gate does not hold: {told}. No release steers by this policy; leave "
+                "rl.enabled=false, or train again."
+            )
 
 
 def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
@@ -315,7 +366,7 @@ def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
 
 # tables small enough to look at inside a tracked run
 SMALL = ("metrics", "nav", "folds", "cpcv", "calibration", "solves", "bindings",
-         "universe_counts", "notes", "tuning")  # fmt: skip
+         "universe_counts", "notes", "tuning", "rl_gate", "rl_safety", "rl_search")  # fmt: skip
 
 
 def finish(
@@ -323,7 +374,8 @@ def finish(
 ) -> Path | None:
     """Log tables, models and pages; publish the pages; record the trial.
 
-    Raises LookAheadError at the very end where an audit found one.
+    Raises LookAheadError at the very end where an audit found one, GateError where the controller's
+    gate was asked for and does not hold.
     """
     from quant import pages
 
@@ -336,6 +388,8 @@ def finish(
             tracker.artifact(outcome.result.path("dictionary.md"), "features")
         if outcome.stage.name == "model2":
             ensemble.log(tracker, config, outcomes)
+        if outcome.stage.name == "rl_gate":
+            judge(tracker, config, known, outcomes)
         if outcome.stage.name == "tune":
             tracker.artifact(outcome.result.path("best.yaml"), "tune")
         if outcome.stage.name == "evaluate":
@@ -357,4 +411,5 @@ def finish(
         hashes={o.stage.name: dict(o.result.hashes) for o in outcomes},
     )
     pages.refuse_look_ahead(outcomes)
+    refuse_failing_gate(config, outcomes)
     return newest

@@ -960,6 +960,7 @@ class Rl:
     least: float = 0.02  # gain in validation DSR that counts
     patience: int = 5  # looks in a row without one end the training
     episode: int = 504  # sessions: two years
+    start: int = 24  # constant settings tried on the training sessions; training begins at the best
     spread: int = 16  # constant settings whose validation Sharpe ratios give DSR its N and V
     random: int = 3  # books with random knobs, beside
     referee: int = 1000  # every so many decisions in training is solved by Clarabel too; 0 = none
@@ -978,6 +979,7 @@ class Rl:
         require("rl.least", self.least, 0, 1, "of DSR")
         require("rl.patience", self.patience, 1, 1000, "looks")
         require("rl.episode", self.episode, 42, 5040, "sessions")
+        require("rl.start", self.start, 1, 10_000, "settings")
         require("rl.spread", self.spread, 2, 4096, "settings")
         require("rl.random", self.random, 0, 100, "books")
         require("rl.referee", self.referee, 0, 1e9, "decisions")

@@ -26,6 +26,7 @@ os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 TYPES = {"M8": "datetime", "O": "string", "f4": "float", "f8": "double", "i8": "long"}
+CHAMPION = "champion"  # alias of the version that passed its gate last
 PARENT = ".parent_run"  # in the folder of a sweep: id of the run that its jobs are nested under
 
 
@@ -51,6 +52,9 @@ class Tracker(Protocol):
 
     def model(self, folder: Path, name: str, loader: str, about: "About") -> None:
         """Log a folder of plain data as a model that the module `loader` loads."""
+
+    def version(self, name: str, path: Path, facts: Mapping[str, str], champion: bool) -> None:
+        """Register a file as a version of the model `name`, with the alias champion if it is one."""
 
     def end(self, status: str) -> None:
         """Close the run: FINISHED, FAILED or KILLED."""
@@ -79,6 +83,9 @@ class NullTracker:
 
     def model(self, folder: Path, name: str, loader: str, about: "About") -> None:
         """Log nothing."""
+
+    def version(self, name: str, path: Path, facts: Mapping[str, str], champion: bool) -> None:
+        """Register nothing."""
 
     def end(self, status: str) -> None:
         """Close nothing."""
@@ -286,6 +293,26 @@ class MlflowTracker:
             pip_requirements=[f"{n}=={version(n)}" for n in about.requirements],
             metadata=dict(about.facts),
         )
+
+    @_told
+    def version(self, name: str, path: Path, facts: Mapping[str, str], champion: bool) -> None:
+        """Register `path` as a version of `name`, with `facts` as tags.
+
+        champion : moves the alias of that name to this version; without it no alias moves
+        """
+        from mlflow.exceptions import MlflowException
+
+        folder = f"registered/{name}"
+        self.artifact(path, folder)
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"runs:/{self.run_id}/{folder}/{path.name}"
+        made = self.client.create_model_version(name, source, self.run_id, tags=dict(facts))
+        if champion:
+            self.client.set_registered_model_alias(name, CHAMPION, made.version)
 
     def _linked(self, name: str, about: "About") -> bool:
         """Name the same model, where another run has logged it whole, as this run's too."""

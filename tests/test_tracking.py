@@ -188,3 +188,20 @@ def test_a_model_is_logged_with_signature_example_and_digest(settings, tmp_path,
     assert (named / "data" / "ensemble" / "ensemble.json").read_text() == "{}"
     for one in (run, again):
         one.end("FINISHED")
+
+
+def test_a_version_is_champion_only_where_it_passed(settings, tmp_path):
+    policy = tmp_path / "policy.npz"
+    for k, passes in enumerate((False, True, False)):
+        policy.write_bytes(bytes([k]))
+        run = start(settings)
+        run.version("controller-us", policy, {"passes": str(passes)}, passes)
+        run.end("FINISHED")
+        versions = run.client.search_model_versions("name = 'controller-us'")
+        assert len(versions) == k + 1
+        aliases = run.client.get_registered_model("controller-us").aliases
+        assert {k: int(v) for k, v in aliases.items()} == ({} if k == 0 else {"champion": 2})
+        kept = run.client.list_artifacts(run.run_id, "registered/controller-us")
+        assert [a.path for a in kept] == ["registered/controller-us/policy.npz"]
+    second = run.client.get_model_version_by_alias("controller-us", "champion")
+    assert second.tags == {"passes": "True"}

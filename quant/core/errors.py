@@ -39,6 +39,10 @@ class ReportError(QuantError):
     """A report could not be rendered or would overwrite another."""
 
 
+class GateError(QuantError):
+    """The controller does not pass the gate that a release asks for."""
+
+
 class LookAheadError(QuantError):
     """Something dated t changed with what came after t."""
 

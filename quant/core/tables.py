@@ -569,8 +569,9 @@ RL_LOOKS = table(
     key=("seed", "step"),
     known="known",
 )
-# constant settings tried; use: search (on train and validation: the best one is what the gate calls
-# fixed) or spread (on validation: N and V of its DSR); sharpe: a session
+# constant settings tried; use: start (on train: training begins at the best), search (on train and
+# validation: the best is what the gate calls fixed) or spread (on validation: N and V of its DSR);
+# sharpe: a session
 RL_SEARCH = table(
     "rl_search",
     strings("use"),

@@ -50,23 +50,34 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         f"walk-forward; validates to {dates[span.val[1]]}"
     )
     made = rl.prepared(made, c, span.train[0], span.val[1])
-    plan = Plan(s["rl"]["episode"], reference(made, *span.train), s["rl"]["referee"])
-    with Workers(made, plan, s["rl"]["ppo"]["n_envs"], c.private.workers, c.scratch) as workers:
+    with Workers(made, None, 0, c.private.workers, c.scratch) as workers:
         spread, frozen = _spread(workers, s, c, span)
-        records = _trained(workers, s, f, c, made, span, frozen)
+        start = _searched(workers, s, c, made, "start", span.train, s["rl"]["start"])
+        begin = next(row["knobs"] for row in start if row["best"])
+    logs.event(f"rl_train: begins at the best of {len(start)} constant settings, {_told(begin)}")
+    plan = Plan(s["rl"]["episode"], reference(made, begin, *span.train), s["rl"]["referee"])
+    with Workers(made, plan, s["rl"]["ppo"]["n_envs"], c.private.workers, c.scratch) as workers:
+        records = _trained(workers, s, f, c, begin, span, frozen)
         steps = max(r.curve[-1]["step"] if r.curve else 0 for r in records.values())
-        search = _searched(workers, s, c, made, span, int(steps))
+        whole = span.train[0], span.val[1]
+        decisions = -(-(whole[1] - whole[0]) // made.policy.constants.every)
+        count = max(FEWEST, math.ceil(steps / decisions))
+        search = _searched(workers, s, c, made, "search", whole, count)
         if s["rl"]["referee"] and s["rl"]["policy"] is None:
             told = workers.each("referee", [None] * workers.n_envs)
             c.metrics["rl.refereed"] = float(sum(n for n, _ in told))
             c.metrics["rl.referee_worst"] = float(max(apart for _, apart in told))
-    return _tables(records, search + spread, s, c, dates, span)
+    return _tables(records, start + search + spread, s, c, dates, span)
 
 
-def reference(made: World, first: int, last: int) -> Vector:
-    """(n_days,) reward of the usual knobs in each session, 0 outside the training."""
+def _told(knobs: Knobs) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in vars(knobs).items())
+
+
+def reference(made: World, knobs: Knobs, first: int, last: int) -> Vector:
+    """(n_days,) reward of constant knobs in each session, 0 outside the training."""
     out = np.zeros(made.scene.dates.size)
-    done = play(made, constantly(made.usual), first, last)
+    done = play(made, constantly(knobs), first, last)
     ends = [*done.sessions[1:], last]
     for t, step in zip(ends, done.steps, strict=True):
         out[t] = step.reward
@@ -100,7 +111,7 @@ def _spread(
 
 
 def _trained(
-    workers: Workers, s: Mapping[str, Any], f: Inputs, c: Context, made: World,
+    workers: Workers, s: Mapping[str, Any], f: Inputs, c: Context, begin: Knobs,
     span: rl.Periods, frozen: tuple[int, float],
 ) -> dict[int, Any]:  # fmt: skip
     """The record of every seed; of a policy that was given, its look alone."""
@@ -129,7 +140,7 @@ def _trained(
     for k in range(r["seeds"]):
         seed = c.seed if k == 0 else derive(c.seed, "rl", "training", str(k))
         training = Training(
-            workers, made.usual, span.train, r["episode"], settings, look, c.region, seed, folder
+            workers, begin, span.train, r["episode"], settings, look, c.region, seed, folder
         )
         records[k] = training.run(c.tick(f"seed {k + 1} of {r['seeds']}"), _said)
         c.metrics[f"rl.val_dsr.{k}"] = max(row["dsr"] for row in records[k].looks)
@@ -165,29 +176,29 @@ def _digest(s: Mapping[str, Any], f: Inputs, c: Context) -> str:
 
 
 def _searched(
-    workers: Workers, s: Mapping[str, Any], c: Context, made: World, span: rl.Periods, steps: int
-) -> list[dict[str, Any]]:
-    """Constant settings on train and validation, for as many sessions as a training played."""
-    first, last = span.train[0], span.val[1]
-    decisions = -(-(last - first) // made.policy.constants.every)
-    count = max(FEWEST, math.ceil(steps / decisions))
-    tick = c.tick("constants")
+    workers: Workers, s: Mapping[str, Any], c: Context, made: World, use: str,
+    window: tuple[int, int], count: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """`count` constant settings tried on a window, the best one marked."""
+    tick = c.tick(f"constants, {use}")
     done = 0
 
     def evaluate(asked: Any) -> list[float]:
         nonlocal done
-        books = workers.map(rivals.played, [Job(knobs, first, last) for knobs in asked])
+        books = workers.map(rivals.played, [Job(knobs, *window) for knobs in asked])
         done += len(asked)
         tick(done, count)
         return [rivals.sharpe(book) for book in books]
 
-    tried = rivals.best_constants(evaluate, made.usual, count, derive(c.seed, "rl", "search"))
+    tried = rivals.best_constants(evaluate, made.usual, count, derive(c.seed, "rl", use))
     best = int(np.nanargmax([one.sharpe for one in tried]))
-    return [_row("search", i, t.knobs, t.sharpe, i == best) for i, t in enumerate(tried)]
+    return [_row(use, i, t.knobs, t.sharpe, i == best) for i, t in enumerate(tried)]
 
 
 def _row(use: str, number: int, knobs: Knobs, sharpe: float, best: bool) -> dict[str, Any]:
-    return {"use": use, "number": number, **vars(knobs), "sharpe": sharpe, "best": best}
+    return {
+        "use": use, "number": number, "knobs": knobs, **vars(knobs), "sharpe": sharpe, "best": best,
+    }  # fmt: skip
 
 
 def _tables(
@@ -220,7 +231,10 @@ def _tables(
         "policy_info": pd.DataFrame(infos),
         "rl_curve": _frame(tables.RL_CURVE, curves),
         "rl_looks": _frame(tables.RL_LOOKS, looks),
-        "rl_search": _frame(tables.RL_SEARCH, [row | {"known": known} for row in searched]),
+        "rl_search": _frame(
+            tables.RL_SEARCH,
+            [row | {"known": trained if row["use"] == "start" else known} for row in searched],
+        ),
     }
 
 

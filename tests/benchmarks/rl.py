@@ -7,7 +7,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,7 @@ from tests.rl import worlds
 
 TRAIN, VALIDATE, LAST = 2000, 2700, 4199
 EPISODE, ENVS, PERIODS, BLOCK, DRAWS = 252, 16, 252, 21, 1000
+START = 24  # constant settings tried before training
 SETTINGS = {
     "n_envs": ENVS, "batch": 1024, "minibatch": 256, "lr": 1e-3, "warmup": 2048, "every": 4096,
 }  # fmt: skip
@@ -64,7 +65,22 @@ def _one(matters: bool, seed: int, steps: int) -> dict[str, object]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         world = kept(world, folder / "covariances", range(first, LAST + 1))
-        plan = Plan(EPISODE, reference(world, first, TRAIN))
+        with Workers(world, None, 0, 2, folder) as workers:
+
+            def tried_on(last: int) -> Callable[[Sequence[Knobs]], list[float]]:
+                def evaluate(asked: Sequence[Knobs]) -> list[float]:
+                    jobs = [Job(knobs, first, last) for knobs in asked]
+                    return [rivals.sharpe(book) for book in workers.map(rivals.played, jobs)]
+
+                return evaluate
+
+            start = rivals.best_constants(tried_on(TRAIN), world.usual, START, seed)
+            begin = max(start, key=lambda one: one.sharpe).knobs
+            # what a training of so many steps costs in sessions
+            budget = max(START, steps // (VALIDATE - first))
+            tried = rivals.best_constants(tried_on(VALIDATE), world.usual, budget, seed)
+            best = max(tried, key=lambda one: one.sharpe).knobs
+        plan = Plan(EPISODE, reference(world, begin, first, TRAIN))
         with Workers(world, plan, ENVS, 2, folder) as workers:
 
             def look(policy: Policy) -> dict[str, float]:
@@ -73,18 +89,11 @@ def _one(matters: bool, seed: int, steps: int) -> dict[str, object]:
                         "sharpe": metrics.sharpe(book.excess, 0.0, PERIODS)}  # fmt: skip
 
             training = Training(
-                workers, world.usual, (first, TRAIN), EPISODE,
+                workers, begin, (first, TRAIN), EPISODE,
                 Settings(steps=steps, **SETTINGS, least=0.0, patience=99), look, "us", seed, folder,
             )  # fmt: skip
             record = training.run(lambda done, total: None, lambda line: None)
 
-            def evaluate(asked: list[Knobs]) -> list[float]:
-                jobs = [Job(knobs, first, VALIDATE) for knobs in asked]
-                return [rivals.sharpe(book) for book in workers.map(rivals.played, jobs)]
-
-            budget = max(8, steps // (VALIDATE - first))
-            tried = rivals.best_constants(evaluate, world.usual, budget, seed)
-            best = max(tried, key=lambda one: one.sharpe).knobs
             jobs = [Job(who, VALIDATE, LAST) for who in (record.best, best, world.usual)]
             books = dict(zip(("rl", "fixed", "default"), workers.map(rivals.played, jobs),
                              strict=True))  # fmt: skip

@@ -22,7 +22,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def plan(world):
-    return Plan(20, reference(world, FIRST, N_DAYS - 1))
+    return Plan(20, reference(world, world.usual, FIRST, N_DAYS - 1))
 
 
 def told(k: int) -> list:
