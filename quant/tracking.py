@@ -54,7 +54,7 @@ class Tracker(Protocol):
         """Log a folder of plain data as a model that the module `loader` loads."""
 
     def version(self, name: str, path: Path, facts: Mapping[str, str], champion: bool) -> None:
-        """Register a file as a version of the model `name`, with the alias champion if it is one."""
+        """Register a file as a version of the model `name`; champion: it gets that alias."""
 
     def end(self, status: str) -> None:
         """Close the run: FINISHED, FAILED or KILLED."""

@@ -9,6 +9,7 @@ import pandas as pd
 from quant.core.errors import ReportError
 from quant.core.tables import TREND, VOL
 from quant.core.types import Frame
+from quant.optimizer.knobs import NAMES as KNOBS
 from quant.reporting.holdout import Holdout
 
 # numbers of a replay of the recorded decisions
@@ -101,6 +102,19 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "capacity": ("nav", *REPLAYED),
     "pace": ("every", *REPLAYED),
+    "policy_info": ("seed", "step", "steps", "ended", "sharpe", "dsr", "steers"),
+    "rl_curve": ("seed", "step", "better"),
+    "rl_looks": ("seed", "step", "dsr"),
+    "rl_search": ("use",),
+    "rl_books": ("book", "seed", "date", "ret", "rf", "cost", "turnover"),
+    "rl_knobs": (
+        *("book", "seed", "date", *KNOBS, "gain", "cost", "drawdown", "volatility", "relaxed"),
+    ),
+    "rl_gate": (
+        *("seed", "period", "sharpe", "fixed_sharpe", "difference", "low", "high", "detectable"),
+        *("dsr", "fixed_dsr", "n_obs", "passes", "verdict"),
+    ),
+    "rl_safety": ("knob", "decisions", "outside", "hit_low", "hit_high"),
     "lambda_params": (
         *("asof_date", "bucket_id", "lambda1_bp", "lambda2", "adv_edge_low", "adv_edge_high"),
     ),
@@ -222,6 +236,14 @@ class ReportInputs:
     exec_gate: Frame = field(default_factory=pd.DataFrame)
     capacity: Frame = field(default_factory=pd.DataFrame)
     pace: Frame = field(default_factory=pd.DataFrame)
+    policy_info: Frame = field(default_factory=pd.DataFrame)
+    rl_curve: Frame = field(default_factory=pd.DataFrame)
+    rl_looks: Frame = field(default_factory=pd.DataFrame)
+    rl_search: Frame = field(default_factory=pd.DataFrame)
+    rl_books: Frame = field(default_factory=pd.DataFrame)
+    rl_knobs: Frame = field(default_factory=pd.DataFrame)
+    rl_gate: Frame = field(default_factory=pd.DataFrame)
+    rl_safety: Frame = field(default_factory=pd.DataFrame)
     lambda_params: Frame = field(default_factory=pd.DataFrame)
     cost_fits: Frame = field(default_factory=pd.DataFrame)
     holdout: Holdout = field(default_factory=Holdout)

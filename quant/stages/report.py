@@ -36,6 +36,8 @@ SHOWN = (
     tables.INDICES, tables.HMM_FITS, tables.FLIP_FITS, tables.ATTRIBUTION,
     tables.TCA_ORDERS, tables.TCA_HOURS, tables.EXEC_STYLES, tables.EXEC_GATE, tables.CAPACITY,
     tables.PACE, tables.LAMBDA_PARAMS, tables.COST_FITS,
+    tables.POLICY_INFO, tables.RL_CURVE, tables.RL_LOOKS, tables.RL_SEARCH, tables.RL_BOOKS,
+    tables.RL_KNOBS, tables.RL_GATE, tables.RL_SAFETY,
 )  # fmt: skip
 
 

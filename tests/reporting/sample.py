@@ -8,6 +8,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from quant.core.seeds import generator
+from quant.optimizer.knobs import HIGH, LOW
+from quant.optimizer.knobs import NAMES as KNOBS
 from quant.reporting.audit import AuditInputs
 from quant.reporting.holdout import Holdout
 from quant.reporting.inputs import ReportInputs, ReportMeta
@@ -82,8 +84,64 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
         **sliced(),
         **regimes(dates),
         **traded(),
+        **steered(dates),
     )
     return replace(inputs, **changes)
+
+
+def steered(dates) -> dict[str, pd.DataFrame]:
+    """What the section on the controller is drawn from: two seeds, two periods, six books."""
+    rng = generator(5, "report controller")
+    test = dates[-min(300, dates.size // 2) :]
+    half = test[test.size // 2]
+    books, turned = [], []
+    for book, seed in (
+        ("rl", 0), ("rl", 1), ("fixed", 0), ("no_rl", 0), ("rule", 0), ("random", 0), ("no_tilt", 0)
+    ):  # fmt: skip
+        books.append(
+            pd.DataFrame(
+                {"book": book, "seed": seed, "date": test, "ret": rng.normal(4e-4, 6e-3, test.size),
+                 "rf": 1e-5, "cost": 2e-5, "turnover": rng.uniform(0, 0.2, test.size)}
+            )
+        )  # fmt: skip
+        knobs = rng.uniform(LOW, HIGH, (test.size, 6))
+        rows = pd.DataFrame(knobs, columns=KNOBS).assign(book=book, seed=seed, date=test)
+        parts = {"gain": 3.0, "cost": 0.5, "drawdown": 0.1, "volatility": 0.0}
+        turned.append(rows.assign(**parts, relaxed=rng.choice(["", "turnover"], test.size)))
+    gate = pd.DataFrame(
+        [
+            {
+                "book": "rl", "seed": seed, "period": period, "start": start, "end": end,
+                "sharpe": 0.9, "fixed_sharpe": 0.5, "difference": 0.4, "low": low, "high": 0.9,
+                "detectable": 0.6, "dsr": 0.8, "fixed_dsr": 0.5, "n_obs": 150, "passes": True,
+                "verdict": verdict,
+            }
+            for period, start, end, low, verdict in (
+                ("2018-01-01/2018-12-31", test[0], half, -0.1, "INCONCLUSIVE"),
+                ("2019-01-01/2019-12-31", half, test[-1], 0.1, "PASS"),
+            )
+            for seed in (-1, 0, 1)
+        ]
+    )  # fmt: skip
+    steps = np.tile(np.arange(1, 9) * 4096, 2)
+    runs = pd.DataFrame({"seed": np.repeat([0, 1], 8), "step": steps})
+    info = pd.DataFrame(
+        {"seed": [0, 1], "step": [8192, 16384], "steps": 32768, "region": "us", "observations": "",
+         "ended": ["steps", "no more improvement"], "sharpe": [0.8, 0.7], "dsr": [0.7, 0.6],
+         "steers": [True, False]}
+    )  # fmt: skip
+    return {
+        "policy_info": info,
+        "rl_curve": runs.assign(better=rng.normal(0.2, 0.1, 16)),
+        "rl_looks": runs.assign(dsr=rng.uniform(0.4, 0.7, 16)),
+        "rl_search": pd.DataFrame({"use": ["search"] * 30 + ["spread"] * 16}),
+        "rl_books": pd.concat(books, ignore_index=True),
+        "rl_knobs": pd.concat(turned, ignore_index=True),
+        "rl_gate": gate,
+        "rl_safety": pd.DataFrame(
+            {"knob": KNOBS, "decisions": 600, "outside": 0.0, "hit_low": 0.01, "hit_high": 0.02}
+        ),
+    }  # fmt: skip
 
 
 def traded(n: int = 600) -> dict[str, pd.DataFrame]:

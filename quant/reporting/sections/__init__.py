@@ -6,6 +6,7 @@ from quant.reporting.blocks import Section
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.sections import (
     answer,
+    controller,
     data,
     execution,
     importance,
@@ -27,6 +28,7 @@ SECTIONS: list[Callable[[ReportInputs], Section]] = [
     importance.build,
     validation.build,
     regimes.build,
+    controller.build,
     portfolio.build,
     trading.build,
     execution.build,
