@@ -16,8 +16,8 @@ _LOG = np.isin(NAMES, ("gamma", "lambda1", "lambda2"))
 _LOW, _HIGH = np.where(_LOG, np.log(LOW), LOW), np.where(_LOG, np.log(HIGH), HIGH)
 # a bound hit is within this share of the range's end
 HIT = 1e-3
-# what a knob that rests on a bound is started from, as a share of the range
-_EDGE = 0.05
+# a knob near a bound is started from this share of its range: the squashing is flat at its ends
+_EDGE = 0.25
 
 
 def knobs_of(raw: Vector) -> Knobs:
@@ -32,7 +32,7 @@ def knobs_of(raw: Vector) -> Knobs:
 
 
 def raw_of(knobs: Knobs) -> Vector:
-    """(6,) numbers whose knobs are `knobs`; one at a bound is taken 5 % of the range inside."""
+    """(6,) numbers whose knobs are `knobs`; one in an outer quarter starts at that quarter."""
     return np.arctanh(2.0 * np.clip(share(knobs), _EDGE, 1.0 - _EDGE) - 1.0)
 
 

@@ -2,8 +2,8 @@
 
 Forty names follow a market factor, and a score that decays with a half-life of ten sessions. The
 stated alpha is the same at all times. Where knobs matter, a state that lasts sixty sessions on
-average decides what the score is worth (more than is stated, or the opposite) and what trading
-costs (2 or 30 bp); the state shows, noisily, in the regimes. Where they do not, the score is
+average decides what the score is worth (what is stated, or nothing) and what trading
+costs (2 or 80 bp); the state shows, noisily, in the regimes. Where they do not, the score is
 always worth half, costs are always 15 bp, and the regimes show a state that decides nothing.
 """
 
@@ -27,10 +27,10 @@ from quant.rl.reward import Terms
 
 NAMES, WINDOW, HORIZON = 40, 63, 21
 DECAY = 0.5 ** (1 / 10)
-STATED = 0.02  # alpha of one unit of score over the horizon
+STATED = 0.04  # alpha of one unit of score over the horizon
 # what a unit of score earns over the horizon where its worth is 1
-WORTH = 0.02
-GOOD, BAD = (1.5, 2e-4), (-1.0, 30e-4)  # worth, cost
+WORTH = 0.04
+GOOD, BAD = (1.0, 2e-4), (0.0, 80e-4)  # worth, cost
 PLAIN = (0.5, 15e-4)
 NO_TERMS = Terms("research", 0.0, 0.0)
 

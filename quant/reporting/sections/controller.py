@@ -37,7 +37,11 @@ def build(inputs: ReportInputs) -> Section:
     if len(inputs.rl_gate):
         blocks += [_verdict(inputs), _gate(inputs)]
     if len(inputs.rl_books):
-        blocks += [*_books(inputs), *_changed(inputs), *_knobs(inputs)]
+        blocks += _books(inputs)
+        played = set(inputs.rl_books["book"])
+        blocks += _changed(inputs) if {"rl", "no_rl", "fixed"} <= played else []
+    if len(inputs.rl_knobs) and (inputs.rl_knobs["book"] == "rl").any():
+        blocks += _knobs(inputs)
     if len(inputs.rl_safety):
         blocks.append(_safety(inputs))
     return Section("controller", TITLE, (*blocks, *_training(inputs)))
@@ -95,9 +99,10 @@ def _books(inputs: ReportInputs) -> list[Block]:
     names = [name for name in BOOKS if (inputs.rl_books["book"] == name).any()]
     numbers = {name: _numbers(series(inputs.rl_books, name), periods) for name in names}
     body = []
+    base = numbers.get("no_rl", {}).get("sharpe", np.nan)
     for name in names:
-        own, base = numbers[name], numbers["no_rl"]
-        delta = DASH if name == "no_rl" else number(own["sharpe"] - base["sharpe"], signed=True)
+        own = numbers[name]
+        delta = DASH if name == "no_rl" else number(own["sharpe"] - base, signed=True)
         body.append(
             cells(
                 (
@@ -112,7 +117,7 @@ def _books(inputs: ReportInputs) -> list[Block]:
         "The test sessions, every book from cash on the same day by the same engine; return, "
         "volatility, two-way turnover and costs (bp of NAV) are a year's, the Sharpe ratio is over "
         "cash. Best constant: the best of "
-        f"{count((inputs.rl_search['use'] == 'search').sum())} settings on train and validation. "
+        f"{_tried(inputs.rl_search)} settings on train and validation. "
         "Crisis rule: the volatility target falls to 8 % as crisis becomes certain. No tilts: the "
         "policy that steers, without Model 1's tilts. Seeds are averaged day by day."
     )
@@ -121,8 +126,14 @@ def _books(inputs: ReportInputs) -> list[Block]:
     return [Tabular("The books of the test", head, tuple(body), foot)]
 
 
+def _tried(search: Frame) -> str:
+    return count((search["use"] == "search").sum()) if len(search) else "the"
+
+
 def _numbers(daily: pd.DataFrame, periods: float) -> dict[str, float]:
     ret, rf = daily["ret"].to_numpy(), daily["rf"].to_numpy()
+    if ret.size < 2:
+        return dict.fromkeys(("ret", "vol", "sharpe", "fall", "turnover", "cost"), np.nan)
     return {
         "ret": metrics.ann_return(ret, periods),
         "vol": metrics.ann_vol(ret, periods),
@@ -161,7 +172,9 @@ def _knobs(inputs: ReportInputs) -> list[Block]:
     rows = inputs.rl_knobs[inputs.rl_knobs["book"] == "rl"]
     where = pd.DataFrame(shares(rows), columns=NAMES).assign(date=rows["date"].to_numpy())
     daily = where.groupby("date").mean()
-    crisis = inputs.regime.set_index("date")["p_crisis"].reindex(daily.index)
+    crisis = np.nan
+    if len(inputs.regime):
+        crisis = inputs.regime.set_index("date")["p_crisis"].reindex(daily.index)
     monthly = daily.assign(crisis=crisis).resample("MS").mean().dropna(how="all")
     through = Heat(
         "Knobs through time, over the probability of crisis",
@@ -206,20 +219,23 @@ def _knobs(inputs: ReportInputs) -> list[Block]:
 
 
 def _safety(inputs: ReportInputs) -> Tabular:
-    rows = inputs.rl_knobs[inputs.rl_knobs["book"] == "rl"]
-    gave = rows["relaxed"].str.split(",").explode()
+    rows = inputs.rl_knobs
+    rows = rows[rows["book"] == "rl"] if len(rows) else rows
+    gave = rows["relaxed"].str.split(",").explode() if len(rows) else pd.Series(dtype=object)
     way = {"tau": "turnover", "caps": "group", "vol_target": "volatility"}
     body = []
-    for r in inputs.rl_safety.set_index("knob").loc[list(NAMES)].reset_index().itertuples():
-        relaxed = percent((gave == way[r.knob]).sum() / len(rows), 2) if r.knob in way else DASH
+    for r in sorted(inputs.rl_safety.itertuples(), key=lambda row: NAMES.index(row.knob)):
+        told = r.knob in way and len(rows)
+        relaxed = percent((gave == way[r.knob]).sum() / len(rows), 2) if told else DASH
         values = (
             LABELS[r.knob], count(r.decisions), percent(r.outside, 2), percent(r.hit_low, 2),
             percent(r.hit_high, 2), relaxed,
         )  # fmt: skip
         body.append(tuple(Cell(str(v)) for v in values))
     foot = (
-        f"Of all decisions in the test, over all seeds. At a bound: within {HIT:.1%} of the range's "
-        "end. Gave way: what the knob asked was out of reach on that day, and the physical, then "
+        "Of all decisions in the test, over all seeds. At a bound: within "
+        f"{HIT:.1%} of the range's end. Gave way: what the knob asked was out of reach on that "
+        "day, and the physical, then "
         "groups, then volatility came before it (turnover last); every solve carries its "
         "certificate, so no book ever left its limits."
     )
@@ -254,9 +270,7 @@ def _training(inputs: ReportInputs) -> list[Block]:
     if len(inputs.rl_curve):
         clouds = _clouds(inputs.rl_curve, "better")
         chart = Scatter("Reward over that of constant knobs", clouds, "thousand steps")
-        caption = (
-            "Mean a decision in training, in the reward's unit, noise of the actions included."
-        )
+        caption = "Mean a decision in training, in the reward's unit, with the noise of actions."
         curves.append(figure("controller-curve", chart, caption, 260, True, mark))
     return [*made, Grid(tuple(curves))] if curves else made
 
