@@ -17,7 +17,7 @@ CN         := $(RUN) python -m quant.main region=cn data=$(DATA_CN) $(DATA_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo smoke test test-slow lint ui bench bench-optimizer \
-  data_us data_cn train_us train_cn tune_us tune_cn opt_US opt_CN backtest_us backtest_cn \
+  data_us data_cn train_us train_cn tune_us tune_cn rl_us rl_cn opt_US opt_CN backtest_us backtest_cn \
   report_US report_CN e2e_us e2e_cn
 
 help:  ## this page
@@ -89,6 +89,10 @@ tune_us: .venv/.baseline      ## US: search for settings of Model 2 (ARGS="tune.
 	$(US) stage=tune
 tune_cn: .venv/.baseline      ## CN: search for settings of Model 2
 	$(CN) stage=tune
+rl_us: .venv/.baseline        ## US: train and judge the controller (torch: make setup first)
+	$(US) sprint=s3 stage=rl_gate
+rl_cn: .venv/.baseline        ## CN: train and judge the controller
+	$(CN) sprint=s3 stage=rl_gate
 opt_US: .venv/.baseline       ## US: daily target weights
 	$(US) stage=optimize
 opt_CN: .venv/.baseline       ## CN: daily target weights

@@ -31,7 +31,9 @@ Also
   --cfg job          all settings of this run, composed       --debug      more log
   --info defaults    where every choice comes from            --hydra-help Hydra's own options
   quant -sc install=bash                                      tab completion: eval its output
-Not in this release, refused with a clear error: rl.enabled=true (the RL controller).
+The RL controller is off by default: sprint=s3 trains it (torch needed: `make setup`), stage=rl_gate
+judges it and exits with 1 where it does not beat the best constant knobs; experiment=rehearsal does
+all of it inside 2010 to 2019. rl.policy=<policy.npz> uses one trained before.
 """
 
 

@@ -24,7 +24,7 @@ from quant.core.errors import DataError
 from quant.core.store import Result
 from quant.core.types import Frame
 from quant.reporting.audit import sentence
-from quant.stages import CATALOGUE, audit_files, model2
+from quant.stages import CATALOGUE, audit_files, model2, rl
 from quant.stages.registry import Context, Inputs, Stage, nothing
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ def run(s: "Audit", f: Inputs, c: Context) -> Mapping[str, Frame]:
     config: Config = c.private
     nav = f["nav"]
     days = nav.loc[nav["book"] == "portfolio", "date"].to_numpy()
+    if config.rl.enabled:  # before its test there is no controller to replay
+        begun = f["rl_books"]["date"].drop_duplicates().nsmallest(rl.LEAST).max()
+        days = days[days > begun.to_datetime64()]
     rows: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
     # what is made on few sessions shows a look-ahead only where the cut falls on one of them

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NEEDS = book.NEEDS
 # processes and folders decide no result
 _RUNTIME = ("workers",)
+LEAST = 42  # sessions of validation, and of the test
 
 
 def settings(config: "Config") -> dict[str, Any]:
@@ -82,38 +83,32 @@ def periods(
             f"{episode} sessions of rl.episode; use experiment=rehearsal on data of 2010 to 2019, "
             "more history, or a shorter model2.walk_forward.min_train_years."
         )
-    if (
-        looked > last
-        or looked - trained < 42
-        or dates[last] < np.datetime64(splits["val_end"]) - 10
-    ):
+    ends = np.datetime64(splits["val_end"], "D") - 10  # there may be no session on the day itself
+    if looked > last or looked - trained < LEAST or dates[last] < ends:
         raise ConfigError(
             f"validation after {splits['train_end']} to rl.splits.val_end={splits['val_end']} "
-            f"needs 42 sessions or more, and the data of this run end on {dates[last]}; use "
+            f"needs {LEAST} sessions or more, and the data of this run end on {dates[last]}; use "
             "experiment=rehearsal on data of 2010 to 2019, or move rl.splits."
         )
     return Periods((begin, trained), (trained, looked))
 
 
-def tested(splits: Mapping[str, Any], dates: Dates, last: int) -> list[tuple[str, int, int]]:
-    """(name, first close, last close) of every test period that the data reach into.
+def tested(splits: Mapping[str, Any], dates: Dates, last: int) -> tuple[int, int]:
+    """First and last close of the test, as far as the data reach.
 
-    Raises ConfigError where they reach into none, or a period is empty.
+    Raises ConfigError where they do not reach its beginning.
     """
-    found = []
-    for period in splits["test"]:
-        start, _, end = period.partition("/")
-        before = int(np.searchsorted(dates, np.datetime64(start, "D"))) - 1
-        until = min(last_up_to(dates, end), last)
-        if until - before >= 42:
-            found.append((f"{start[:7]} to {end[:7]}", before, until))
-    if len(found) < len(splits["test"]):
+    start = splits["test"][0].partition("/")[0]
+    end = splits["test"][-1].partition("/")[2]
+    before = int(np.searchsorted(dates, np.datetime64(start, "D"))) - 1
+    until = min(last_up_to(dates, end), last)
+    if until - before < LEAST:
         raise ConfigError(
-            f"the test periods {', '.join(splits['test'])} are not in the data of this run, which "
-            f"end on {dates[last]}; give data that reach them (data=files data.root=<folder>), or "
+            f"the controller is tested from {start} on, and the data of this run end on "
+            f"{dates[last]}; give data that reach further (data=files data.root=<folder>), or "
             "rehearse inside 2010 to 2019 with experiment=rehearsal."
         )
-    return found
+    return before, until
 
 
 def world(s: Mapping[str, Any], f: Inputs, c: Context) -> World:

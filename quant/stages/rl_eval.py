@@ -33,8 +33,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     made = rl.world(s, f, c)
     dates = made.scene.dates
     known = np.flatnonzero(~np.isnan(made.policy.signals.alpha).all(axis=1))
-    spans = rl.tested(s["rl"]["splits"], dates, int(known[-1]))
-    first, last = spans[0][1], spans[-1][2]
+    first, last = rl.tested(s["rl"]["splits"], dates, int(known[-1]))
     made = rl.prepared(made, c, first, last)
     info, search = f["policy_info"], f["rl_search"]
     best = search[(search["use"] == "search") & search["best"]].iloc[0]

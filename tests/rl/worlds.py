@@ -1,10 +1,11 @@
 """Simulated markets whose right knobs are known: moving with what can be seen, or not moving.
 
 Forty names follow a market factor, and a score that decays with a half-life of ten sessions. The
-stated alpha is the same at all times. Where knobs matter, a state that lasts sixty sessions on
-average decides what the score is worth (what is stated, or nothing) and what trading
-costs (2 or 80 bp); the state shows, noisily, in the regimes. Where they do not, the score is
-always worth half, costs are always 15 bp, and the regimes show a state that decides nothing.
+stated alpha and the costs that the optimizer reckons with are the same at all times. Where knobs
+matter, a state that lasts sixty sessions on average decides what the score is worth (what is
+stated, or nothing) and what trading costs (5 or 45 bp); the state shows, noisily, in the regimes.
+Where they do not, the score is always worth half, costs are always 15 bp, and the regimes show a
+state that decides nothing.
 """
 
 from dataclasses import replace
@@ -20,6 +21,7 @@ from quant.core.seeds import generator
 from quant.core.tables import LISTINGS, RATES
 from quant.data.providers.base import empty
 from quant.execution.moo import market_on_open
+from quant.execution.orders import Fills, Orders, Session
 from quant.optimizer.knobs import Knobs, constant
 from quant.rl.env import Chooser, World
 from quant.rl.observation import scene
@@ -30,8 +32,9 @@ DECAY = 0.5 ** (1 / 10)
 STATED = 0.04  # alpha of one unit of score over the horizon
 # what a unit of score earns over the horizon where its worth is 1
 WORTH = 0.04
-GOOD, BAD = (1.0, 2e-4), (0.0, 80e-4)  # worth, cost
+GOOD, BAD = (1.0, 5e-4), (0.0, 45e-4)  # worth of the score, cost that is paid
 PLAIN = (0.5, 15e-4)
+BELIEVED = 15e-4  # cost that the optimizer reckons with
 NO_TERMS = Terms("research", 0.0, 0.0)
 
 
@@ -76,18 +79,27 @@ def world(matters: bool, seed: int, n_days: int = 4000, n: int = NAMES) -> World
         vol_target=np.full(n_days, 0.15),
     )  # fmt: skip
     constants = Constants(8.0, 8.0, 0.20, 0.10, 1.0, HORIZON, 252, WINDOW, 0.6)
-    paid = charges(market, np.repeat(cost[:, None], n, axis=1), 1e-5)
-    policy = Optimized(market, seen, paid, constants, WINDOW)
+    policy = Optimized(market, seen, charges(market, BELIEVED, 1e-5), constants, WINDOW)
     shown = regimes(dates, bad, groups, rng)
     made = scene(
         dates, *shown, alpha, np.full(shape, 0.1), np.tile(np.arange(n) % 6, (n_days, 1)), member,
         group, 4,
     )  # fmt: skip
-    return World(policy, partial(_desk), made, 1e7, constant(8.0, 0.20, 0.12), NO_TERMS)
+    return World(policy, partial(Desk, cost), made, 1e7, constant(8.0, 0.20, 0.12), NO_TERMS)
 
 
-def _desk():
-    return market_on_open
+class Desk:
+    """Market on open at the costs of the session, not at those that the optimizer reckons with.
+
+    cost : (n_days,)
+    """
+
+    def __init__(self, cost: np.ndarray) -> None:
+        self.cost = cost
+
+    def __call__(self, orders: Orders, session: Session) -> Fills:
+        paid = np.full(session.lambda1.size, self.cost[session.t])
+        return market_on_open(orders, replace(session, lambda1=paid))
 
 
 def regimes(dates, bad, groups, rng) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -119,6 +131,6 @@ def truth(matters: bool, seed: int, n_days: int = 4000) -> np.ndarray:
 
 def oracle(bad: np.ndarray, usual: Knobs) -> Chooser:
     """Who knows the state: trades freely where the score is worth something, hardly elsewhere."""
-    trade = replace(usual, tau=0.35, lambda1=usual.lambda1, gamma=8.0)
+    trade = replace(usual, tau=0.35, lambda1=2e-4)
     rest = replace(usual, tau=0.05, lambda1=2e-3, lambda2=1e-4)
     return lambda seen, t: rest if bad[t] else trade
