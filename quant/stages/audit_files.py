@@ -114,7 +114,19 @@ def _qlib(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.dateti
     return audit.Compared(rows, values, first)
 
 
+def _policy(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.datetime64):
+    """The policy that steers is the same, byte for byte; there may be none."""
+    mine, theirs = ({p.name: p.read_bytes() for p in f.iterdir()} for f in (whole, replayed))
+    first = None
+    if mine != theirs:
+        sizes = (f"{sum(map(len, files.values()))} bytes" for files in (mine, theirs))
+        first = audit.Difference("policy.npz", "", cut, *sizes)
+    return audit.Compared(len(mine), sum(map(len, mine.values())), first)
+
+
 # a dictionary for people describes the whole sample, and is read by no stage
 # of the whole window, read by people alone: the features behind it are compared
 SUMMARIES = {"dictionary.md"}
-COMPARE: dict[str, Callable[..., audit.Compared]] = {"models": _models, "qlib": _qlib}
+COMPARE: dict[str, Callable[..., audit.Compared]] = {
+    "models": _models, "qlib": _qlib, "policy": _policy,
+}  # fmt: skip

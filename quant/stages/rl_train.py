@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     (c.scratch / FOLDER).mkdir(exist_ok=True)
     if not s["enabled"]:
         return rl.empties(*MADE)
+    given = _given(s["rl"], c.region)
     _require_torch(s["rl"])
     made = rl.world(s, f, c)
     dates, (opens, closes) = made.scene.dates, (made.policy.first, _last(made))
@@ -57,7 +59,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     logs.event(f"rl_train: begins at the best of {len(start)} constant settings, {_told(begin)}")
     plan = Plan(s["rl"]["episode"], reference(made, begin, *span.train), s["rl"]["referee"])
     with Workers(made, plan, s["rl"]["ppo"]["n_envs"], c.private.workers, c.scratch) as workers:
-        records = _trained(workers, s, f, c, begin, span, frozen)
+        records = _trained(workers, s, f, c, begin, span, frozen, given)
         steps = max(r.curve[-1]["step"] if r.curve else 0 for r in records.values())
         whole = span.train[0], span.val[1]
         decisions = -(-(whole[1] - whole[0]) // made.policy.constants.every)
@@ -112,7 +114,7 @@ def _spread(
 
 def _trained(
     workers: Workers, s: Mapping[str, Any], f: Inputs, c: Context, begin: Knobs,
-    span: rl.Periods, frozen: tuple[int, float],
+    span: rl.Periods, frozen: tuple[int, float], given: Policy | None,
 ) -> dict[int, Any]:  # fmt: skip
     """The record of every seed; of a policy that was given, its look alone."""
     periods = s["book"]["region"].periods
@@ -125,8 +127,9 @@ def _trained(
             dsr = float("nan")
         return {"sharpe": metrics.sharpe(book.excess, 0.0, periods), "dsr": dsr}
 
-    if s["rl"]["policy"] is not None:
-        return {0: _given(s, c, look)}
+    if given is not None:
+        row = {"step": float(given.step), "best": 1.0, **look(given)}
+        return {0: SimpleNamespace(best=given, curve=[], looks=[row])}
     from quant.rl.ppo import Settings, Training
 
     r, p = s["rl"], s["rl"]["ppo"]
@@ -151,14 +154,13 @@ def _said(line: str) -> None:
     logs.event(f"rl_train: {line}")
 
 
-def _given(s: Mapping[str, Any], c: Context, look: Any) -> Any:
-    """A record of a policy that somebody else trained."""
-    from types import SimpleNamespace
-
-    policy = Policy.load(Path(s["rl"]["policy"]))
-    policy.check(c.region)
-    row = {"step": float(policy.step), "best": 1.0, **look(policy)}
-    return SimpleNamespace(best=policy, curve=[], looks=[row])
+def _given(s: Mapping[str, Any], region: str) -> Policy | None:
+    """The policy that somebody trained before, where one was named; refused before work begins."""
+    if s["policy"] is None:
+        return None
+    policy = Policy.load(Path(s["policy"]))
+    policy.check(region)
+    return policy
 
 
 def _digest(s: Mapping[str, Any], f: Inputs, c: Context) -> str:

@@ -29,7 +29,7 @@ from tests.rl import worlds
 
 TRAIN, VALIDATE, LAST = 2000, 2700, 4199
 EPISODE, ENVS, PERIODS, BLOCK, DRAWS = 252, 16, 252, 21, 1000
-START = 24  # constant settings tried before training
+START = 8  # constant settings tried before training
 SETTINGS = {
     "n_envs": ENVS, "batch": 1024, "minibatch": 256, "lr": 1e-3, "warmup": 2048, "every": 4096,
 }  # fmt: skip

@@ -228,7 +228,7 @@ def test_data_that_do_not_hold_the_splits_are_refused(world, tmp_path):
     config = steered(policy=given_policy(tmp_path), splits=late)
     with pytest.raises(ConfigError, match="val_end=2019-12-31 .* end on 2014-"):
         ran(rl_train.STAGE, config, world, tmp_path / "a")
-    short = replace(small().splits, train_end="2013-06-14", val_end="2013-12-31")
+    short = replace(small().splits, train_end="2013-03-28", val_end="2013-12-31")
     config = steered(policy=given_policy(tmp_path), splits=short)
     with pytest.raises(ConfigError, match="fewer than the 42 sessions of rl.episode"):
         ran(rl_train.STAGE, config, world, tmp_path / "b")
