@@ -210,7 +210,7 @@ def _tables(
     trained, known = (pd.Timestamp(dates[span[1]]) for span in (span.train, span.val))
     policies, infos, curves, looks = [], [], [], []
     for k, record in records.items():
-        kept = max(record.looks, key=lambda row: (row["best"], row["step"]))
+        kept = next(row for row in record.looks if row["step"] == record.best.step)
         last = record.looks[-1]["step"]
         policies.append(record.best.rows(known).assign(seed=k))
         infos.append(

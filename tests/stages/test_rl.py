@@ -306,3 +306,34 @@ def test_training_through_the_stage_repeats_and_sees_no_future(world, tmp_path):
                 made[table.name].reset_index(drop=True),
                 again[table.name].reset_index(drop=True), check_exact=True,
             )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_audit_of_a_steered_run_is_silent(tmp_path):
+    """Cut and garbled within the test: every table of the controller's stages is the same."""
+    from quant.stages import load
+    from quant.stages.registry import plan
+    from quant.stages.runner import execute
+
+    names = ("store", "data", "reports", "trials.jsonl")
+    config = replace(
+        steered(policy=given_policy(tmp_path)),
+        data=settings.Data(
+            start="2011-01-03", end="2014-12-31", sim=settings.Sim(n_names=40, alpha_ic=0.2)
+        ),
+        paths=settings.Paths(
+            *(str(tmp_path / name) for name in names),
+            holdout=str(tmp_path / "holdout.jsonl"),
+            rl=str(tmp_path / "rl"),
+        ),
+        audit=settings.Audit(dates=1, tail=30),
+        backtest=settings.Backtest(qlib=False),
+        evaluation=settings.Evaluation(bootstrap=50),
+        importance=settings.Importance(rows=10, ablation=False),
+    )
+    last = execute(plan(load(), ("audit",)), config, lambda outcome: None)[-1]
+    found = last.result.read(tables.AUDIT)
+    assert found["same"].all(), found[~found["same"]].iloc[0].to_dict()
+    values = found.groupby("table")["values"].sum()
+    for name in ("policy", "policy_info", "rl_search", "rl_books", "rl_knobs", "rl_gate", "knobs"):
+        assert values[name] > 0, name
