@@ -209,7 +209,7 @@ def judge(tracker: Tracker, config: Config, known: Mapping[str, Any], outcomes: 
         "passes": str(passes),
         "verdicts": ", ".join(f"{r.period} {r.verdict}" for r in own.itertuples()),
     }
-    path = by_name["rl_train"].result.path("policy") / "policy.npz"
+    path = by_name["rl_train"].result.path("controller") / "policy.npz"
     tracker.version(f"controller-{config.region.name}", path, facts, passes)
 
 

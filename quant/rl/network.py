@@ -137,5 +137,5 @@ class Policy:
         except (OSError, KeyError, ValueError, EOFError) as error:
             raise DataError(
                 f"rl.policy={path} is no policy ({error}); give the policy.npz that a run with "
-                "rl.enabled=true left under data/rl_train/<region>/policy."
+                "rl.enabled=true left under data/rl_train/<region>/controller."
             ) from error

@@ -128,5 +128,5 @@ def _policy(whole: Path, replayed: Path, folds: Frame, days: Frame, cut: np.date
 # of the whole window, read by people alone: the features behind it are compared
 SUMMARIES = {"dictionary.md"}
 COMPARE: dict[str, Callable[..., audit.Compared]] = {
-    "models": _models, "qlib": _qlib, "policy": _policy,
+    "models": _models, "qlib": _qlib, "controller": _policy,
 }  # fmt: skip

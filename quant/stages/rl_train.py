@@ -1,5 +1,6 @@
 """The controller trained by PPO on market replay, and the best constant setting beside it."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ from quant.stages.registry import Context, Inputs, Stage, plain
 MADE = (
     tables.POLICY, tables.POLICY_INFO, tables.RL_CURVE, tables.RL_LOOKS, tables.RL_SEARCH,
 )  # fmt: skip
-FOLDER = "policy"  # holds policy.npz, where there is one
+FOLDER = "controller"  # holds about.json, and policy.npz where there is one
 FEWEST = 8  # constant settings that the search tries
 
 
@@ -38,6 +39,8 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     Raises StageError where torch is not installed, ConfigError where the data lack the sessions.
     """
     (c.scratch / FOLDER).mkdir(exist_ok=True)
+    about = {"region": c.region, "controller": bool(s["enabled"])}
+    (c.scratch / FOLDER / "about.json").write_text(json.dumps(about))
     if not s["enabled"]:
         return rl.empties(*MADE)
     given = _given(s["rl"], c.region)
