@@ -35,7 +35,7 @@ def test_without_a_controller_there_is_one_sentence():
 def test_the_lead_says_what_the_gate_said(inputs):
     lead = controller.build(inputs).blocks[0].text
     assert "holds in 2 of 2 periods" in lead and "mean of 2 seeds" in lead
-    assert "2018-01-01 to 2018-12-31 INCONCLUSIVE" in lead
+    assert "2018-01 to 2018-12 INCONCLUSIVE" in lead
     worse = inputs.rl_gate.assign(passes=False, verdict="FAIL")
     lead = controller.build(replace(inputs, rl_gate=worse)).blocks[0].text
     assert "holds in 0 of 2 periods" in lead and "FAIL" in lead

@@ -51,11 +51,11 @@ def _verdict(inputs: ReportInputs) -> Text:
     rows = inputs.rl_gate[inputs.rl_gate["seed"] == MEAN]
     held = int(rows["passes"].sum())
     seeds = int(inputs.policy_info["seed"].nunique())
-    words = ", ".join(f"{r.period.replace('/', ' to ')} {r.verdict}" for r in rows.itertuples())
+    words = ", ".join(f"{_months(r.period)} {r.verdict}" for r in rows.itertuples())
     return Text(
         f"Against the best constant knobs the rule of the release (Sharpe and deflated Sharpe each "
         f"higher by 0.10) holds in {held} of {len(rows)} periods: {words}. The controller is the "
-        f"mean of {seeds} seeds; what it can not be told from chance is INCONCLUSIVE."
+        f"mean of {seeds} seeds; INCONCLUSIVE is what these days can not tell from chance."
     )
 
 
@@ -69,10 +69,10 @@ def _gate(inputs: ReportInputs) -> Tabular:
             else f"{number(r.low, signed=True)} to " + number(r.high, signed=True)
         )
         values = (
-            r.period.replace("/", " to "), "mean" if mean else f"seed {r.seed}", number(r.sharpe),
-            number(r.fixed_sharpe), number(r.difference, signed=True), interval,
-            number(r.detectable), number(r.dsr), number(r.fixed_dsr), count(r.n_obs),
-            "yes" if r.passes else "no", r.verdict,
+            _months(r.period), "mean" if mean else f"seed {r.seed}", r.verdict,
+            "yes" if r.passes else "no", number(r.sharpe), number(r.fixed_sharpe),
+            number(r.difference, signed=True), interval, number(r.detectable), number(r.dsr),
+            number(r.fixed_dsr),
         )  # fmt: skip
         body.append(cells(values, "strong" if mean else ""))
     foot = (
@@ -83,9 +83,14 @@ def _gate(inputs: ReportInputs) -> Tabular:
         "the best constant's DSR exceeds 0.90 it is SATURATED and the Sharpe ratio decides. "
         "Verdict: PASS and FAIL only where the interval agrees."
     )
-    head = ("Period", "", "Sharpe", "constant", "difference", "95% interval", "detectable", "DSR",
-            "constant", "Days", "Rule", "Verdict")  # fmt: skip
-    return Tabular("The gate", head, tuple(body), foot, texts=2)
+    head = ("Period", "", "Verdict", "Rule", "Sharpe", "constant", "difference", "95% interval",
+            "detectable", "DSR", "constant")  # fmt: skip
+    return Tabular("The gate", head, tuple(body), foot, texts=4)
+
+
+def _months(period: str) -> str:
+    start, _, end = period.partition("/")
+    return f"{start[:7]} to {end[:7]}"
 
 
 def series(books: Frame, book: str) -> pd.DataFrame:
@@ -191,7 +196,7 @@ def _knobs(inputs: ReportInputs) -> list[Block]:
         [LABELS[n] for n in NAMES],
         [percent(k / BINS, 0) for k in range(BINS)],
         spread,
-        float(max(spread.max(), 1e-9)),
+        float(max(np.ceil(10 * spread.max()) / 10, 0.1)),
         PERCENT,
     )
     names = ("gain", "cost", "drawdown", "volatility")
