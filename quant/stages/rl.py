@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quant.core import tables
 from quant.core.errors import ConfigError
+from quant.core.store import digest_file
 from quant.core.types import Dates
 from quant.risk.prepared import prepare
 from quant.rl.env import World
+from quant.rl.network import Policy
 from quant.rl.reward import Terms
 from quant.stages import book
 from quant.stages import world as worlds
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
     from quant.settings import Config
 
 NEEDS = book.NEEDS
-# processes and folders decide no result
-_RUNTIME = ("workers",)
+# processes and folders decide no result; a policy that is given does by its content
+_RUNTIME = ("workers", "policy")
 LEAST = 42  # sessions of validation, and of the test
 
 
@@ -36,15 +39,24 @@ def settings(config: "Config") -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Private:
-    """What decides no result: where checkpoints lie, how many processes work."""
+    """What decides no result: where checkpoints and a given policy lie, how many processes work."""
 
     folder: str
     workers: int
+    policy: str | None = None
 
 
 def private(config: "Config") -> Private:
     """Paths and processes."""
-    return Private(config.paths.rl, config.rl.workers)
+    return Private(config.paths.rl, config.rl.workers, config.rl.policy)
+
+
+def external(config: "Config") -> str:
+    """Digest of the policy that was given; refused here where it is none."""
+    if not config.rl.enabled or config.rl.policy is None:
+        return ""
+    Policy.load(Path(config.rl.policy))
+    return digest_file(Path(config.rl.policy))
 
 
 @dataclass(frozen=True)

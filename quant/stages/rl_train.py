@@ -43,8 +43,9 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     (c.scratch / FOLDER / "about.json").write_text(json.dumps(about))
     if not s["enabled"]:
         return rl.empties(*MADE)
-    given = _given(s["rl"], c.region)
-    _require_torch(s["rl"])
+    given = _given(c.private.policy, c.region)
+    if given is None:
+        _require_torch()
     made = rl.world(s, f, c)
     dates, (opens, closes) = made.scene.dates, (made.policy.first, _last(made))
     span = rl.periods(
@@ -68,7 +69,7 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         decisions = -(-(whole[1] - whole[0]) // made.policy.constants.every)
         count = max(FEWEST, math.ceil(steps / decisions))
         search = _searched(workers, s, c, made, "search", whole, count)
-        if s["rl"]["referee"] and s["rl"]["policy"] is None:
+        if s["rl"]["referee"] and given is None:
             told = workers.each("referee", [None] * workers.n_envs)
             c.metrics["rl.refereed"] = float(sum(n for n, _ in told))
             c.metrics["rl.referee_worst"] = float(max(apart for _, apart in told))
@@ -94,10 +95,10 @@ def _last(made: World) -> int:
     return int(known[-1])
 
 
-def _require_torch(s: Mapping[str, Any]) -> None:
+def _require_torch() -> None:
     from importlib.util import find_spec
 
-    if s["policy"] is None and find_spec("stable_baselines3") is None:
+    if find_spec("stable_baselines3") is None:
         raise StageError(
             "rl.enabled=true trains with torch, which is not installed; run `make setup`, give a "
             "trained rl.policy=<policy.npz>, or use rl.enabled=false."
@@ -157,11 +158,11 @@ def _said(line: str) -> None:
     logs.event(f"rl_train: {line}")
 
 
-def _given(s: Mapping[str, Any], region: str) -> Policy | None:
+def _given(path: str | None, region: str) -> Policy | None:
     """The policy that somebody trained before, where one was named; refused before work begins."""
-    if s["policy"] is None:
+    if path is None:
         return None
-    policy = Policy.load(Path(s["policy"]))
+    policy = Policy.load(Path(path))
     policy.check(region)
     return policy
 
@@ -259,6 +260,7 @@ STAGE = Stage(
     links={FOLDER: "rl_train/{region}/" + FOLDER},
     settings=rl.settings,
     private=rl.private,
+    external=rl.external,
     run=run,
     module=__name__,
 )

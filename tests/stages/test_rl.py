@@ -60,7 +60,7 @@ def ran(stage, config, frames, folder, extra=()):
     )
     context = Context(
         config.region.name, config.seed, folder, lambda label: lambda i, n: None,
-        private=Private(str(folder / "checkpoints"), 1),
+        private=Private(str(folder / "checkpoints"), 1, config.rl.policy),
     )  # fmt: skip
     made = stage.run(stage.settings(config), inputs, context)
     for table in stage.makes:
@@ -246,6 +246,20 @@ def test_a_policy_of_another_region_is_refused(world, tmp_path):
     config = steered(policy=given_policy(tmp_path, region="cn"))
     with pytest.raises(DataError, match="trained on region=cn"):
         ran(rl_train.STAGE, config, world, tmp_path / "a")
+
+
+def test_a_given_policy_counts_by_its_content_not_by_its_place(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, two = (steered(policy=given_policy(tmp_path / name)) for name in "ab")
+    assert rl.settings(one) == rl.settings(two) and rl.external(one) == rl.external(two)
+    before = rl.external(one)
+    given_policy(tmp_path / "a", region="cn")
+    assert rl.external(one) != before
+    (tmp_path / "a" / "policy.npz").write_bytes(b"broken")
+    with pytest.raises(DataError, match="is no policy"):
+        rl.external(one)
+    assert rl.external(replace(one, rl=settings.Rl())) == ""
 
 
 def test_a_missing_regime_table_is_named(world, tmp_path):
