@@ -18,6 +18,7 @@ from quant.stages.registry import Context, Inputs
 from quant.stages.rl import Private
 from tests.pipeline import ingested, through, tiny
 
+pytestmark = pytest.mark.slow
 RL_STAGES = (rl_train.STAGE, rl_eval.STAGE, rl_gate.STAGE)
 
 
@@ -290,7 +291,6 @@ def test_without_torch_training_says_what_to_do(world, tmp_path, monkeypatch):
         ran(rl_train.STAGE, steered(), world, tmp_path / "a")
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_training_through_the_stage_repeats_and_sees_no_future(world, tmp_path):
     """Cut and corrupt all after validation: the same policies, to the last bit."""
@@ -322,7 +322,6 @@ def test_training_through_the_stage_repeats_and_sees_no_future(world, tmp_path):
             )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_audit_of_a_steered_run_is_silent(tmp_path):
     """Cut and garbled within the test: every table of the controller's stages is the same."""
     from quant.stages import load
