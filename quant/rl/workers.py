@@ -166,6 +166,9 @@ def _received(pipe: Connection) -> Any:
 
 
 def _serve(pipe: Connection, path: Path, n_envs: int) -> None:
+    # compiled code calls SciPy's BLAS: only what is loaded can be limited
+    import scipy.linalg.cython_blas
+    import scipy.linalg.cython_lapack  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):

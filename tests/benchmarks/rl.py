@@ -5,12 +5,17 @@
 `python -m tests.benchmarks rl controlled 2 16384`  fewer seeds and steps
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+# one thread a process, as `quant.main` has it; before numpy is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 

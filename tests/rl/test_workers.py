@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from quant.core.errors import ConfigError
 from quant.optimizer.knobs import within
@@ -23,6 +24,20 @@ def world():
 @pytest.fixture(scope="module")
 def plan(world):
     return Plan(20, reference(world, world.usual, FIRST, N_DAYS - 1))
+
+
+def threads(world, job) -> list[int]:
+    play(world, constantly(None), FIRST, FIRST + 3)  # whatever it loads is loaded
+    return [library["num_threads"] for library in threadpool_info()]
+
+
+def test_every_library_of_a_worker_has_one_thread(world, tmp_path, monkeypatch):
+    """Compiled code calls another BLAS than numpy's, and its spinning threads cost a lot."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    with Workers(world, None, 0, 1, tmp_path) as workers:
+        (counts,) = workers.map(threads, [None])
+    assert len(counts) >= 2 and set(counts) == {1}
 
 
 def told(k: int) -> list:
