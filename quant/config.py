@@ -4,6 +4,8 @@ Only this module and main know hydra and omegaconf.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from quant.core.errors import ConfigError
@@ -11,7 +13,7 @@ from quant.core.store import digest_json
 from quant.settings import Config
 
 # what names where a run happens, not what it computes
-RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance")
+RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance", "changes")
 # how a vendor is asked, never what it says
 ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 
@@ -89,3 +91,56 @@ def first_line(error: Exception) -> str:
     where = next((line for line in lines if line.startswith("full_key: ")), "")
     where = f" (at {where.removeprefix('full_key: ')})" if where else ""
     return f"{text}{why}{where}; `quant --help` lists the groups, `quant --cfg job` all keys."
+
+
+def compositions(conf: Path) -> dict[str, dict[str, Any]]:
+    """What runs would be composed of: choice -> dotted key -> value, interpolations as written.
+
+    conf : a folder of config groups; every region alone, and with every other choice one at a time
+    Raises ConfigError for a choice that can not be composed.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    def composed(words: list[str]) -> dict[str, Any]:
+        tree = OmegaConf.to_container(compose("config", words), resolve=False)
+        return {k: v for k, v in _leaves(tree) if not k.startswith("hydra.")}
+
+    found: dict[str, dict[str, Any]] = {}
+    regions = sorted(path.stem for path in (conf / "region").glob("*.yaml"))
+    choices = sorted(
+        f"{path.parent.relative_to(conf).as_posix()}={path.stem}"
+        for path in conf.glob("*/**/*.yaml")
+        if path.relative_to(conf).parts[0] not in ("region", "bundles")
+    )
+    # the values of files alone: the schema of today may not fit those of another day
+    store = ConfigStore.instance()
+    store.store(name="schema", node={})
+    running = GlobalHydra.instance().hydra  # of the run that asks, put back at the end
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base=None):
+            for region in regions:
+                for choice in ["", *choices]:
+                    words = [f"region={region}", *([choice] if choice else [])]
+                    if choice.count("/"):  # a group within a group is added to those asked for
+                        words[1] = f"+{choice}"
+                    found[" ".join(w.removeprefix("+") for w in words)] = composed(words)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"{conf} can not be composed: {first_line(error)}") from error
+    finally:
+        GlobalHydra.instance().hydra = running
+        register()
+    return found
+
+
+def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,7 +1,7 @@
 """The page that `quant --help` prints: what a run is, and how to order one."""
 
 from quant.config_paths import CONF
-from quant.stages import CATALOGUE, GROUPS
+from quant.stages import ALONE, CATALOGUE, GROUPS
 
 PAGE = """\
 quant: industry-aware equity research and trading for the US and China
@@ -39,7 +39,7 @@ all of it inside 2010 to 2019. rl.policy=<policy.npz> uses one trained before.
 
 def page() -> str:
     """Render the page from the catalogue of stages and the folders under conf/."""
-    rows = {"e2e": "all of the below but explain, audit, score and tune", **CATALOGUE}
+    rows = {"e2e": f"all of the below but {', '.join(ALONE[:-1])} and {ALONE[-1]}", **CATALOGUE}
     rows |= {k: "= " + " + ".join(v) for k, v in GROUPS.items() if k != "e2e"}
     stages = "\n".join(f"  {name:<11}{about}" for name, about in rows.items())
     groups = []

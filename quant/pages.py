@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from quant.core import logs
-from quant.core.errors import LookAheadError
-from quant.core.tables import AUDIT, TUNING
+from quant.core.errors import GateError, LookAheadError
+from quant.core.tables import AUDIT, CHANGES, TUNING
 from quant.governance import holdout, trials
-from quant.reporting import audit, tune, write
+from quant.reporting import audit, changes, tune, write
 from quant.reporting.holdout import Holdout
 from quant.settings import Config
 from quant.stages.audit_files import left_out
@@ -76,6 +76,14 @@ def tuned(config: Config, known: Facts, outcome: Outcome) -> str:
     )
 
 
+def changed(config: Config, known: Facts, outcome: Outcome) -> str:
+    """The page of what changed under conf/."""
+    return changes.render(
+        outcome.result.read(CHANGES), known["git_sha"], known["config_hash"],
+        logs.redact(known["command"]),
+    )  # fmt: skip
+
+
 def _looks(config: Config) -> Holdout:
     own = config.evaluation.holdout
     return Holdout(**vars(holdout.status(
@@ -89,6 +97,7 @@ PAGES: dict[str, tuple[str, Callable[[Config, Facts, Outcome], str]]] = {
     "explain": ("explain", explained),
     "audit": ("audit", audited),
     "tune": ("tune", tuned),
+    "changes": ("changes", changed),
 }
 
 
@@ -113,4 +122,16 @@ def refuse_look_ahead(outcomes: list[Outcome]) -> None:
             raise LookAheadError(
                 f"{audit.sentence(first)}. What is dated up to a session must not know what came "
                 "later: correct that stage and run the audit again; its page lists every table."
+            )
+
+
+def refuse_unlogged(outcomes: list[Outcome]) -> None:
+    """Raise GateError where a value under conf/ changed and no line of the changelog says so."""
+    for outcome in outcomes:
+        if outcome.stage.name == "changes" and outcome.metrics["changes.unlogged"]:
+            rows = outcome.result.read(CHANGES)
+            lines = changes.asked(rows[~rows["told"]])
+            raise GateError(
+                f"{len(lines)} values under conf/ changed without a line in CHANGELOG.md; add what "
+                "is missing, with the reason:\n" + "\n".join(lines)
             )

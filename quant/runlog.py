@@ -27,6 +27,7 @@ from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 
 STAMP = "%Y%m%dT%H%M%S%f"
+NO_DATA = ("changes",)  # stages that open none, so that they look at no hold-out
 
 
 def facts(config: Config, folder: Path) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def start(config: Config, known: Mapping[str, Any], folder: Path) -> None:
         f"{known['name']}  git {known['git_sha']}  seed {config.seed}  stage={config.stage}",
         command=logs.redact(known["command"]),
     )
-    if config.data.provider == "sim":
+    if config.data.provider == "sim" and config.stage not in NO_DATA:
         logs.event("data are SIMULATED (data=sim); data=files data.root=<folder> runs on yours")
 
 
@@ -87,6 +88,8 @@ def describe(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None
 
 def hold_out(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None:
     """Write down the looks that this run takes at hold-outs, before it opens the data."""
+    if config.stage in NO_DATA:
+        return
     own, path, visit = config.evaluation.holdout, Path(config.paths.holdout), _visit(config)
     kinds = holdout.look(path, visit, _who(known))
     now = holdout.status(path, visit.market, own.start, own.end, own.locked)
@@ -114,6 +117,8 @@ def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Ou
     meanwhile, this one has seen too, and says so now.
     """
     track(tracker, outcome)
+    if config.stage in NO_DATA:
+        return
     visit = _visit(config)
     if holdout.look(Path(config.paths.holdout), visit, _who(known)):
         logs.event(
@@ -375,7 +380,7 @@ def finish(
     """Log tables, models and pages; publish the pages; record the trial.
 
     Raises LookAheadError at the very end where an audit found one, GateError where the controller's
-    gate was asked for and does not hold.
+    gate was asked for and does not hold, or where a changed value has no line in the changelog.
     """
     from quant import pages
 
@@ -411,5 +416,6 @@ def finish(
         hashes={o.stage.name: dict(o.result.hashes) for o in outcomes},
     )
     pages.refuse_look_ahead(outcomes)
+    pages.refuse_unlogged(outcomes)
     refuse_failing_gate(config, outcomes)
     return newest

@@ -1003,6 +1003,17 @@ class Tracking:
 
 
 @dataclass
+class Changes:
+    """stage=changes: values under conf/ that no line of the changelog tells."""
+
+    base: str | None = None  # revision to compare with; null: where the branch left origin/main
+    depth: int = 25  # on that branch itself: so many commits back
+
+    def __post_init__(self) -> None:
+        require("changes.depth", self.depth, 1, 100_000, "commits")
+
+
+@dataclass
 class Paths:
     """Where things are written; no part of the config hash."""
 
@@ -1040,6 +1051,7 @@ class Config:
     importance: Importance = field(default_factory=Importance)
     model1: Model1 = field(default_factory=Model1)
     rl: Rl = field(default_factory=Rl)
+    changes: Changes = field(default_factory=Changes)
     tracking: Tracking = field(default_factory=Tracking)
     paths: Paths = field(default_factory=Paths)
 

@@ -40,7 +40,7 @@ class ReportError(QuantError):
 
 
 class GateError(QuantError):
-    """The controller does not pass the gate that a release asks for."""
+    """What a release or a change asks for does not hold."""
 
 
 class LookAheadError(QuantError):

@@ -3,6 +3,7 @@
 import subprocess
 from functools import cache
 
+from quant.core.errors import DataError
 from quant.core.sources import PROJECT
 
 
@@ -21,3 +22,34 @@ def sha() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "nogit"
     return f"{head}-dirty" if dirty else head
+
+
+def before(base: str | None, depth: int) -> str:
+    """The full sha that a change is compared with.
+
+    base  : a revision; None = where the branch left origin/main, or, on that branch itself,
+            `depth` commits back
+    Raises DataError where the checkout does not have it.
+    """
+    try:
+        if base is not None:
+            return _git("merge-base", "HEAD", base)
+        head = _git("rev-parse", "HEAD")
+        try:
+            left = _git("merge-base", "HEAD", "origin/main")
+        except subprocess.CalledProcessError:  # a checkout of its own
+            left = head
+        if left != head:
+            return left
+        return _git("rev-list", "--first-parent", f"--max-count={depth + 1}", "HEAD").split()[-1]
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise DataError(
+            f"revision {base or 'HEAD'} is not in this checkout; fetch all of it (git fetch "
+            "--unshallow), or name another with changes.base=<revision>."
+        ) from error
+
+
+def files(revision: str, folder: str) -> dict[str, str]:
+    """Texts of the files below `folder` as they were at `revision`, by path."""
+    paths = _git("ls-tree", "-r", "--name-only", revision, "--", folder).splitlines()
+    return {path: _git("show", f"{revision}:{path}") for path in paths}

@@ -429,6 +429,14 @@ TUNING = table(
     key=("number",),
     known=ALWAYS,
 )
+# values under conf/ that changed, see governance.changes; told: by a new entry of the changelog
+CHANGES = table(
+    "changes",
+    strings("key", "old", "new", "where"),
+    flags("told"),
+    key=("key", "old", "new"),
+    known=ALWAYS,
+)
 # trailing out-of-sample calibration in force at each refit; date: the session of the refit;
 # factor: of the alphas of names by third of the day's uncertainty, the same in every bin
 CALIBRATION = table(

@@ -35,11 +35,15 @@ CATALOGUE = {
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
     "score": "a logged ensemble (model=...) loaded and scored again: the same numbers, or an error",
     "tune": "settings of model2 searched for by Optuna, on labels older than the backtest",
+    "changes": "values under conf/ that changed (changes.base=...); an error where no line of "
+    "CHANGELOG.md says so",
 }
+# what is done alone, when asked for
+ALONE = ("explain", "audit", "score", "tune", "changes")
 
 # what operators call a group of stages; the specification's Makefile targets use these
 GROUPS = {
-    "e2e": tuple(name for name in CATALOGUE if name not in ("explain", "audit", "score", "tune")),
+    "e2e": tuple(name for name in CATALOGUE if name not in ALONE),
     "data": ("ingest", "universe", "dataset"),
     "train": ("model2",),
     "opt": ("optimize",),

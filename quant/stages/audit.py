@@ -24,7 +24,7 @@ from quant.core.errors import DataError
 from quant.core.store import Result
 from quant.core.types import Frame
 from quant.reporting.audit import sentence
-from quant.stages import CATALOGUE, audit_files, model2, rl
+from quant.stages import ALONE, CATALOGUE, audit_files, model2, rl
 from quant.stages.registry import Context, Inputs, Stage, nothing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HOW = {"cut": audit.forget, "garbled": audit.garble}
 # pages are drawn from tables that are compared; the audit does not audit itself; a search decides
 # nothing of the run
-NOT_REPLAYED = ("report", "explain", "audit", "score", "tune")
+NOT_REPLAYED = ("report", *ALONE)
 REPLAYED = [
     import_module(f"quant.stages.{name}").STAGE for name in CATALOGUE if name not in NOT_REPLAYED
 ]
