@@ -591,8 +591,8 @@ RL_SEARCH = table(
     key=("use", "number"),
     known="known",
 )
-# books of the test: rl (a row a seed and day), fixed, no_rl (the run's constants), random, rule,
-# no_tilt; decimal of NAV
+# books of the test: rl (a row a seed and day), fixed, start (where training began), no_rl (the
+# run's constants), random, rule, no_tilt; decimal of NAV
 RL_BOOKS = table(
     "rl_books",
     strings("book"),

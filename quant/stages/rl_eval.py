@@ -21,6 +21,7 @@ from quant.stages.registry import Context, Inputs, Stage
 MADE = (tables.RL_BOOKS, tables.RL_KNOBS, tables.RL_SAFETY)
 # who is played beside the policies; see table rl_books
 FIXED, NO_RL, RANDOM, RULE, NO_TILT, RL = "fixed", "no_rl", "random", "rule", "no_tilt", "rl"
+START = "start"  # the constant setting where training began
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
@@ -36,12 +37,12 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     first, last = rl.tested(s["rl"]["splits"], dates, int(known[-1]))
     made = rl.prepared(made, c, first, last)
     info, search = f["policy_info"], f["rl_search"]
-    best = search[(search["use"] == "search") & search["best"]].iloc[0]
-    fixed = Knobs(**{name: float(best[name]) for name in NAMES})
+    fixed, start = (_best(search, use) for use in ("search", "start"))
     policies = {int(k): Policy.of(f["policy"], info, int(k)) for k in info["seed"]}
     steers = int(info.loc[info["steers"], "seed"].iloc[0])
     jobs = {(RL, k): Job(policy, first, last) for k, policy in policies.items()}
     jobs |= {(FIXED, 0): Job(fixed, first, last), (NO_RL, 0): Job(None, first, last)}
+    jobs |= {(START, 0): Job(start, first, last)} if start else {}
     jobs |= {(RULE, 0): Job("rule", first, last)}
     jobs |= {(NO_TILT, 0): Job(policies[steers], first, last, tilts=False)}
     jobs |= {
@@ -59,6 +60,12 @@ def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
         "rl_knobs": pd.concat([_knobs(key, b, dates, last) for key, b in books.items()]),
         "rl_safety": safety,
     }
+
+
+def _best(search: Frame, use: str) -> Knobs | None:
+    """The best constant setting of a search; None where there was none of that use."""
+    rows = search[(search["use"] == use) & search["best"]]
+    return Knobs(**{name: float(rows.iloc[0][name]) for name in NAMES}) if len(rows) else None
 
 
 def _days(key: tuple[str, int], book: Book, dates: np.ndarray) -> Frame:

@@ -90,13 +90,14 @@ def full(names: int = 40, years: int = 8, **changes) -> ReportInputs:
 
 
 def steered(dates) -> dict[str, pd.DataFrame]:
-    """What the section on the controller is drawn from: two seeds, two periods, six books."""
+    """What the section on the controller is drawn from: two seeds, two periods, seven books."""
     rng = generator(5, "report controller")
     test = dates[-min(300, dates.size // 2) :]
     half = test[test.size // 2]
     books, turned = [], []
     for book, seed in (
-        ("rl", 0), ("rl", 1), ("fixed", 0), ("no_rl", 0), ("rule", 0), ("random", 0), ("no_tilt", 0)
+        ("rl", 0), ("rl", 1), ("fixed", 0), ("start", 0), ("no_rl", 0), ("rule", 0), ("random", 0),
+        ("no_tilt", 0),
     ):  # fmt: skip
         books.append(
             pd.DataFrame(

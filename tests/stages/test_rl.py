@@ -104,7 +104,7 @@ def test_without_a_controller_every_table_is_empty(world, tmp_path):
 def test_every_book_of_the_test_is_there_and_within_bounds(judged):
     _, frames, metrics = judged
     books = frames["rl_books"]
-    assert set(books["book"]) == {"rl", "fixed", "no_rl", "rule", "random", "no_tilt"}
+    assert set(books["book"]) == {"rl", "fixed", "start", "no_rl", "rule", "random", "no_tilt"}
     days = books.groupby(["book", "seed"])["date"].agg(["min", "max", "count"])
     assert days["min"].nunique() == days["max"].nunique() == days["count"].nunique() == 1
     assert days["min"].iloc[0] >= pd.Timestamp("2014-07-16")

@@ -23,7 +23,7 @@ LABELS = {
 }  # fmt: skip
 BOOKS = {
     "rl": "Controller", "fixed": "Best constant", "no_rl": "No controller", "rule": "Crisis rule",
-    "random": "Random knobs", "no_tilt": "Controller, no tilts",
+    "random": "Random knobs", "no_tilt": "Controller, no tilts", "start": "Where training began",
 }  # fmt: skip
 BINS = 20
 
