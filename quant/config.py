@@ -13,7 +13,8 @@ from quant.core.store import digest_json
 from quant.settings import Config
 
 # what names where a run happens, not what it computes
-RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance", "changes")
+RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance", "drift",
+           "changes")  # fmt: skip
 # how a vendor is asked, never what it says
 ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 

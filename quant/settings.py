@@ -1003,6 +1003,27 @@ class Tracking:
 
 
 @dataclass
+class Drift:
+    """Whether features are distributed as they were; decides nothing: no part of the hash."""
+
+    top: int = 10  # features with the largest mean |SHAP|, beside the score
+    window: int = 63  # sessions that are looked at
+    past: int = 756  # sessions before, that they are compared with
+    every: int = 21  # sessions between two looks
+
+    def __post_init__(self) -> None:
+        require("drift.top", self.top, 1, 1000, "features")
+        require("drift.window", self.window, 5, 1000, "sessions")
+        require("drift.past", self.past, 10, 10_000, "sessions")
+        require("drift.every", self.every, 1, 1000, "sessions")
+        if self.past < 2 * self.window:
+            raise ConfigError(
+                f"drift.past={self.past} holds less than two stretches of drift.window="
+                f"{self.window}; make it {2 * self.window} or longer."
+            )
+
+
+@dataclass
 class Changes:
     """stage=changes: values under conf/ that no line of the changelog tells."""
 
@@ -1051,6 +1072,7 @@ class Config:
     importance: Importance = field(default_factory=Importance)
     model1: Model1 = field(default_factory=Model1)
     rl: Rl = field(default_factory=Rl)
+    drift: Drift = field(default_factory=Drift)
     changes: Changes = field(default_factory=Changes)
     tracking: Tracking = field(default_factory=Tracking)
     paths: Paths = field(default_factory=Paths)

@@ -429,6 +429,23 @@ TUNING = table(
     key=("number",),
     known=ALWAYS,
 )
+# how the features that the models lean on are distributed, and their score (rank 0): the last
+# sessions up to `date` against those before. distance: of Kolmogorov and Smirnov; literal: its
+# p-value, every value an observation; p: share of stretches of the past as far from the rest;
+# holm: p corrected for the features of the date; review: the literal rule fires (literal < LITERAL)
+LITERAL = 0.01
+STABLE, SHIFTED = 0.1, 0.25  # bands of the population stability index
+SEVERITIES = NONE, WATCH, MODERATE, SEVERE = "none", "watch", "moderate", "severe"
+DRIFT = table(
+    "drift",
+    dates("date"),
+    integers("rank"),
+    strings("feature"),
+    doubles("distance", "literal", "p", "holm", "psi"),
+    strings("severity"),
+    flags("review"),
+    key=("date", "feature"),
+)
 # values under conf/ that changed, see governance.changes; told: by a new entry of the changelog
 CHANGES = table(
     "changes",

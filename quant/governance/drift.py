@@ -4,7 +4,9 @@ The literal rule asks for p < 0.01 of the two-sample test of Kolmogorov and Smir
 value for an observation of its own; yet a feature of today is nearly that of yesterday, and names
 move together, so that it fires on almost every feature of any market. The usable rule asks the same
 statistic D of every other stretch as long as the present one: where the past wandered as far, the
-present is no news. Its p-value needs no independence, only that the past is stationary. Holm's
+present is no news. It asks twice, of the values and of the values less the median of their session,
+since levels wander and spreads hardly do; each D is taken in medians of its stretches, and the
+larger counts. Its p-value needs no independence, only that the past is stationary. Holm's
 correction holds over the features looked at, and the population stability index says how far.
 Source: Smirnov (1948); Holm (1979), Scand. J. Statistics 6, 65-70; Siddiqi (2006), Credit Risk
 Scorecards. Evidently and NannyML test rows as independent too, and bring services of their own.
@@ -17,14 +19,12 @@ import numpy as np
 from scipy import stats
 
 from quant.core.errors import DataError
+from quant.core.tables import MODERATE, NONE, SEVERE, SHIFTED, STABLE, WATCH
 from quant.core.types import Matrix, Vector
 
-LITERAL = 0.01
 LEVEL = 0.05
-STABLE, SHIFTED = 0.1, 0.25  # bands of the index
 GRID = 256  # steps of the distributions that are compared stretch by stretch
 FLOOR = 1e-4  # share of an empty bin
-NONE, WATCH, MODERATE, SEVERE = "none", "watch", "moderate", "severe"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Drift:
 
     distance : D between the present stretch and what was before
     literal  : its asymptotic p-value, every value an observation
-    p        : share of stretches of that length that are as far from the rest
+    p        : share of stretches of that length that are as far from the rest, in level or shape
     psi      : population stability index in ten bins of the past
     """
 
@@ -59,13 +59,31 @@ def measure(days: Sequence[Vector], window: int) -> Drift:
     if not past.size or not now.size:
         return Drift(np.nan, np.nan, np.nan, np.nan)
     literal = stats.ks_2samp(past, now, method="asymp")
-    fine, tenths = (np.unique(np.quantile(past, np.arange(1, n) / n)) for n in (GRID, 10))
+    tenths = _quantiles(past, 10)
     return Drift(
         float(literal.statistic),
         float(literal.pvalue),
-        rank_p(_distances(days, fine, window)),
+        rank_p(unusual(days, window)),
         psi(_shares(past, tenths), _shares(now, tenths)),
     )
+
+
+def unusual(days: Sequence[Vector], window: int) -> Vector:
+    """How far every stretch is from all others, the present one last, in medians of all stretches.
+
+    The larger of two: of the values, and of the values less the median of their session.
+    """
+    apart = []
+    for some in (days, [v - np.median(v) if v.size else v for v in days]):
+        edges = _quantiles(np.concatenate(some[:-window]), GRID)
+        found = _distances(some, edges, window)
+        usual = np.median(found)
+        apart.append(found / usual if usual > 0 else found)
+    return np.maximum(*apart)
+
+
+def _quantiles(values: Vector, parts: int) -> Vector:
+    return np.unique(np.quantile(values, np.arange(1, parts) / parts))
 
 
 def rank_p(distances: Vector) -> float:

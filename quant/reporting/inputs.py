@@ -43,6 +43,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "cpcv": ("model", "split", "path", "test_groups", "ic", "icir", "sharpe"),
     "importance": ("date", "fold", "feature", "family", "mean_abs_shap", "share"),
     "shap": ("fold", "session", "symbol", "feature", "rank", "shap"),
+    "drift": (
+        *("date", "rank", "feature", "distance", "literal", "p", "holm", "psi", "severity"),
+        "review",
+    ),
     "ablation": (
         *("family", "statistic", "n_features", "whole", "without", "difference", "se", "blocks"),
     ),
@@ -210,6 +214,7 @@ class ReportInputs:
     calibration: Frame = field(default_factory=pd.DataFrame)
     importance: Frame = field(default_factory=pd.DataFrame)
     shap: Frame = field(default_factory=pd.DataFrame)
+    drift: Frame = field(default_factory=pd.DataFrame)
     ablation: Frame = field(default_factory=pd.DataFrame)
     signal_slices: Frame = field(default_factory=pd.DataFrame)
     calibration_check: Frame = field(default_factory=pd.DataFrame)

@@ -17,6 +17,7 @@ CATALOGUE = {
     "model2": "stock alphas by walk-forward, chosen by purged cross-validation",
     "model1": "the state of every industry: tilts, caps, the volatility target",
     "importance": "what the models make of their features: Shapley values, families left out",
+    "drift": "whether the features that the models lean on are distributed as they were",
     "replay": "the book at fixed costs, for the shortfall of its orders",
     "costs": "what trading costs by liquidity bucket: fixed, or fitted to that shortfall",
     "rl_train": "the controller of the optimizer's knobs, trained on market replay (rl.enabled)",

@@ -28,7 +28,7 @@ SHOWN = (
     tables.BINDINGS,
     tables.IC, tables.QUANTILES, tables.DECAY, tables.MEMBERS, tables.UNIVERSE_COUNTS,
     tables.QUALITY, tables.NOTES, tables.FOLDS, tables.CPCV, tables.CALIBRATION,
-    tables.IMPORTANCE, tables.SHAP, tables.ABLATION, tables.SIGNAL_SLICES,
+    tables.IMPORTANCE, tables.SHAP, tables.DRIFT, tables.ABLATION, tables.SIGNAL_SLICES,
     tables.CALIBRATION_CHECK,
     tables.MEMBERSHIP, tables.BENCHMARK, tables.TRIALS, tables.COMPARISONS, tables.SURVIVORSHIP,
     tables.RISK_FORECASTS, tables.RISK_OUTCOMES, tables.RISK_SCORES,

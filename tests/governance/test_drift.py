@@ -6,6 +6,7 @@ from scipy import stats
 
 from quant.core.errors import DataError
 from quant.core.seeds import generator
+from quant.core.tables import LITERAL
 from quant.governance import drift
 from tests.shared import case
 
@@ -105,9 +106,17 @@ def test_severity_needs_both(p, index, word):
 def test_the_literal_rule_cries_wolf_and_the_other_does_not():
     """Sixty features that only wander: a test of level 5 % fires on few, the literal on most."""
     found = [drift.measure(wandering(f"null {k}"), WINDOW) for k in range(60)]
-    assert np.mean([f.literal < drift.LITERAL for f in found]) > 0.8
+    assert np.mean([f.literal < LITERAL for f in found]) > 0.8
     fired = np.mean([f.p < 0.05 for f in found])
     assert fired <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 60)
+
+
+def test_a_change_of_spread_is_found_though_the_level_wanders():
+    found = [
+        drift.measure(shifted(wandering(f"spread {k}", 800), by=0.0, scale=1.5), WINDOW)
+        for k in range(10)
+    ]
+    assert all(f.p < 0.05 for f in found)
 
 
 def test_real_drift_is_found():

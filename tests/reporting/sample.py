@@ -288,6 +288,13 @@ def leaned_on(dates, symbols, refits: int = 6) -> dict:
                 "date": day, "fold": fold, "session": day, "symbol": symbols, "feature": name,
                 "rank": rank, "shap": weight[k] * (rank + rng.normal(0, 0.1, rank.size)) / 20,
             }))  # fmt: skip
+    looks = pd.DataFrame([
+        {"date": day, "rank": rank, "feature": name, "distance": 0.1 + 0.02 * rank,
+         "literal": 1e-4 * rank, "p": 0.004 if rank == 3 else 0.3, "psi": 0.08 * rank,
+         "holm": 0.02 if rank == 3 else 1.0, "severity": "moderate" if rank == 3 else "none",
+         "review": True}
+        for day in starts for rank, name in enumerate(["score", *names[:4]])
+    ])  # fmt: skip
     rows = [(family, statistic, 6, 0.05, 0.05 - change, change, abs(change) / 3 + 0.001, 6)
             for family, change in (("momentum", 0.02), ("risk", -0.003), ("value", 0.0),
                                    ("volume", 0.004))
@@ -297,6 +304,7 @@ def leaned_on(dates, symbols, refits: int = 6) -> dict:
     return {
         "importance": pd.concat(wide, ignore_index=True),
         "shap": pd.concat(single, ignore_index=True),
+        "drift": looks,
         "ablation": pd.DataFrame(rows, columns=columns),
     }
 

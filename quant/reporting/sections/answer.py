@@ -6,6 +6,7 @@ from quant.reporting.formats import DASH, basis, missing, number, percent, point
 from quant.reporting.holdout import warning
 from quant.reporting.inputs import ReportInputs
 from quant.reporting.lookup import BENCHMARK, Metrics, book
+from quant.reporting.sections import drift
 from quant.reporting.sections.curves import growth
 from quant.reporting.verdict import ideas, verdict
 
@@ -29,6 +30,9 @@ def build(inputs: ReportInputs) -> Section:
     looked = warning(inputs.holdout, inputs.meta.config_hash)
     if looked:
         blocks.append(Text(looked, "warning", "hold-out"))
+    drifted = drift.warning(inputs.drift)
+    if drifted:
+        blocks.append(Text(drifted, "warning", "drift"))
     for row in inputs.notes.itertuples():
         blocks.append(Text(str(row.text), "warning", str(row.topic).replace("_", " ")))
     return Section("answer", "Verdict", tuple(blocks))

@@ -1,0 +1,120 @@
+"""Stage drift: what it looks at, what it finds, and that nothing later moves a row."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quant import audit, settings
+from quant.core import tables
+from quant.core.errors import ConfigError
+from quant.governance import drift as room
+from quant.stages import drift, importance
+from tests.pipeline import STAGES, ingested, through, tiny
+
+CHAIN = (*STAGES[:3], importance.STAGE, drift.STAGE)
+WINDOW = 21
+
+
+def config(**changes):
+    base = tiny("us")
+    return replace(
+        base,
+        model2=replace(base.model2, models=["ridge"]),
+        importance=settings.Importance(rows=60, rounds=3, ablation=False),
+        drift=settings.Drift(**{"top": 4, "window": WINDOW, "past": 252} | changes),
+    )
+
+
+@pytest.fixture(scope="module")
+def given():
+    return ingested("us", 40, 0.05)
+
+
+@pytest.fixture(scope="module")
+def whole(given, tmp_path_factory):
+    return through(config(), given, tmp_path_factory.mktemp("whole"), CHAIN)
+
+
+def again(whole, **changes):
+    """The stage alone, on other tables."""
+    found = config()
+    inputs = drift.Inputs({t.name: (whole | changes)[t.name].copy for t in drift.STAGE.needs})
+    context = drift.Context("us", 42, None, lambda label: lambda i, n: None)
+    return drift.run(found.drift, inputs, context)["drift"], context.metrics
+
+
+def test_the_score_and_the_leading_features_of_the_last_refit(whole):
+    tables.DRIFT.check(whole["drift"])
+    made = whole["drift"]
+    ahead = whole["importance"].sort_values(["mean_abs_shap", "feature"], ascending=[False, True])
+    for day, rows in made.groupby("date"):
+        refit = ahead["date"][ahead["date"] <= day].max()
+        wanted = list(ahead[ahead["date"] == refit]["feature"][:4])
+        leading = rows[rows["rank"] > 0]["feature"]
+        assert set(leading) <= set(wanted)
+        assert list(leading) == [name for name in wanted if name in set(leading)]
+    last = made[made["date"] == made["date"].max()]
+    assert list(last["feature"])[0] == "score" and len(last) == 5
+
+
+def test_a_row_is_what_the_statistics_say_of_its_values(whole):
+    made = whole["drift"]
+    day = made["date"].max()
+    row = made[(made["date"] == day) & (made["rank"] == 2)].iloc[0]
+    days = whole["sessions"]["date"]
+    own = whole["features"][["date", row["feature"]]]
+    used = days[days <= day].iloc[-(252 + WINDOW) :]
+    groups = {d: g[row["feature"]].to_numpy() for d, g in own.groupby("date")}
+    found = room.measure([groups[d] for d in used if d in groups], WINDOW)
+    assert (row["distance"], row["literal"], row["p"], row["psi"]) == pytest.approx(
+        (found.distance, found.literal, found.p, found.psi)
+    )
+    rows = made[made["date"] == day]
+    np.testing.assert_allclose(rows["holm"], room.holm(rows["p"]))
+
+
+def test_a_shifted_feature_is_found_and_named(whole):
+    last = whole["drift"]["date"].max()
+    name = whole["drift"][whole["drift"]["date"] == last].iloc[1]["feature"]
+    since = whole["sessions"]["date"][whole["sessions"]["date"] <= last].iloc[-WINDOW]
+    features = whole["features"].copy()
+    moved = features["date"] >= since
+    features.loc[moved, name] += 10 * features[name].std()
+    before = whole["drift"].set_index(["date", "feature"]).loc[(last, name)]
+    after, metrics = again(whole, features=features)
+    found = after.set_index(["date", "feature"]).loc[(last, name)]
+    assert found["severity"] == "severe" and found["review"] and found["psi"] > before["psi"]
+    assert metrics["drift.severe"] >= 1
+
+
+def test_too_short_a_history_is_an_empty_table(whole):
+    cut = whole["sessions"]["date"].iloc[30]
+    short = {k: whole[k][whole[k]["date"] <= cut] for k in ("features", "alpha", "importance")}
+    made, metrics = again(whole, **short)
+    tables.DRIFT.check(made)
+    assert not len(made) and not metrics
+
+
+@pytest.mark.parametrize("how", ["cut", "garbled"])
+def test_nothing_later_moves_a_row(whole, given, tmp_path, how):
+    cut = np.datetime64(sorted(whole["folds"]["predict_start"].unique())[3], "D")
+    blind = audit.forget(given, cut) if how == "cut" else audit.garble(given, cut, seed=1, tail=60)
+    other = through(config(), blind, tmp_path, CHAIN)
+    mine, theirs = (audit.known(f["drift"], tables.DRIFT, cut) for f in (whole, other))
+    assert len(mine)
+    found = audit.compare(mine, theirs, tables.DRIFT.key)
+    assert found.first is None, found.first
+
+
+def test_a_past_shorter_than_two_windows_is_refused():
+    with pytest.raises(ConfigError, match="two stretches"):
+        settings.Drift(window=63, past=100)
+
+
+def test_no_look_without_a_refit_before_it(whole):
+    first = whole["folds"]["predict_start"].min()
+    assert whole["drift"]["date"].min() >= first
+    assert not len(again(whole, importance=whole["importance"].head(0))[0])
+    assert isinstance(whole["drift"]["date"].iloc[0], pd.Timestamp)
