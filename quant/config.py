@@ -4,7 +4,7 @@ Only this module and main know hydra and omegaconf.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from quant.settings import Config
 
 # what names where a run happens, not what it computes
 RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance", "drift",
-           "changes")  # fmt: skip
+           "changes", "bundle")  # fmt: skip
 # how a vendor is asked, never what it says
 ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 
@@ -70,6 +70,41 @@ def typed(composed: Any) -> Config:
     assert isinstance(config, Config)
     config.region.check_facts()
     return config
+
+
+def from_tree(tree: Mapping[str, Any]) -> Config:
+    """Settings of a stored tree; what it leaves out keeps its default.
+
+    Raises ConfigError for a key or value that this version of the code does not take.
+    """
+    from omegaconf import OmegaConf
+
+    return typed(OmegaConf.create(dict(tree)))
+
+
+def used(conf: Path, folder: Path) -> list[Path]:
+    """The files below `conf` that a run was composed of, sorted.
+
+    folder : of the run, where Hydra left what was chosen; without that, every file
+    """
+    import yaml
+
+    said = folder / ".hydra" / "hydra.yaml"
+    if not said.is_file():
+        return sorted(p for p in conf.rglob("*.yaml") if p.relative_to(conf).parts[0] != "bundles")
+    chosen = yaml.safe_load(said.read_text())["hydra"]["runtime"]["choices"]
+    todo = [conf / "config.yaml"]
+    todo += [conf / group / f"{option}.yaml" for group, option in chosen.items()
+             if option and not group.startswith("hydra/")]  # fmt: skip
+    found: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        defaults = (yaml.safe_load(path.read_text()) or {}).get("defaults", [])
+        todo += [path.parent / f"{d}.yaml" for d in defaults if isinstance(d, str)]
+    return sorted(found)
 
 
 def first_line(error: Exception) -> str:

@@ -26,6 +26,7 @@ Where things go
   outputs/runs/      logs as JSON lines          outputs/store/   stored results (safe to delete)
   reports/           the HTML reports            data/            tables published for reading
   mlruns/            tracking; `make ui` opens it
+  conf/bundles/      what every run was made from: stage=reproduce bundle=<folder> makes it again
 
 Also
   --cfg job          all settings of this run, composed       --debug      more log

@@ -7,12 +7,13 @@ import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import comb
 from pathlib import Path
 from typing import Any
 
-from quant import choices, sweep, tracking
+from quant import bundles, choices, sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import GateError, StoreError
@@ -22,7 +23,7 @@ from quant.core.types import Frame
 from quant.evaluation import summary
 from quant.governance import holdout, trials
 from quant.settings import Config
-from quant.stages import ensemble, ingest
+from quant.stages import ensemble, ingest, reproduce
 from quant.stages.runner import Outcome
 from quant.tracking import Tracker
 
@@ -58,7 +59,7 @@ def start(config: Config, known: Mapping[str, Any], folder: Path) -> None:
         f"{known['name']}  git {known['git_sha']}  seed {config.seed}  stage={config.stage}",
         command=logs.redact(known["command"]),
     )
-    if config.data.provider == "sim" and config.stage not in NO_DATA:
+    if config.data.provider == "sim" and config.stage not in (*NO_DATA, "reproduce"):
         logs.event("data are SIMULATED (data=sim); data=files data.root=<folder> runs on yours")
 
 
@@ -86,10 +87,18 @@ def describe(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None
     tracker.text(json.dumps(resolved(config), indent=1, default=str), "config.json")
 
 
+def opens(config: Config) -> Config:
+    """The settings by which a run opens data: its own, or those of the run that it makes again."""
+    if config.stage != "reproduce":
+        return config
+    return replace(reproduce.opened(config)[1], paths=config.paths)
+
+
 def hold_out(tracker: Tracker, config: Config, known: Mapping[str, Any]) -> None:
     """Write down the looks that this run takes at hold-outs, before it opens the data."""
     if config.stage in NO_DATA:
         return
+    config = opens(config)
     own, path, visit = config.evaluation.holdout, Path(config.paths.holdout), _visit(config)
     kinds = holdout.look(path, visit, _who(known))
     now = holdout.status(path, visit.market, own.start, own.end, own.locked)
@@ -117,7 +126,7 @@ def done(tracker: Tracker, config: Config, known: Mapping[str, Any], outcome: Ou
     meanwhile, this one has seen too, and says so now.
     """
     track(tracker, outcome)
-    if config.stage in NO_DATA:
+    if config.stage in (*NO_DATA, "reproduce"):
         return
     visit = _visit(config)
     if holdout.look(Path(config.paths.holdout), visit, _who(known)):
@@ -408,6 +417,9 @@ def finish(
         if page:
             tracker.artifact(page, outcome.stage.name)
             newest = page
+    record = bundles.leave(config, known, outcomes)
+    if record:
+        tracker.artifact(record, "bundle")
     # kilobytes on Linux
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     logs.event(

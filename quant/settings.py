@@ -1045,6 +1045,7 @@ class Paths:
     holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
     tune: str = "mlruns/tune.db"  # studies of stage=tune; a search goes on where it was
     rl: str = "outputs/rl"  # checkpoints of the controller's training, which goes on from them
+    bundles: str = "conf/bundles"  # what every run was made from, for stage=reproduce
 
 
 @dataclass
@@ -1054,6 +1055,7 @@ class Config:
     stage: str = "e2e"
     date: str | None = None  # stage=explain: the session that is explained
     model: str | None = None  # stage=score: the ensemble that is scored again
+    bundle: str | None = None  # stage=reproduce: the record of the run that is made again
     seed: int = 42
     sprint: str = "s0"
     region: Region = field(default_factory=Region)

@@ -1,5 +1,6 @@
 """Which version of the code runs."""
 
+import hashlib
 import subprocess
 from functools import cache
 
@@ -22,6 +23,15 @@ def sha() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "nogit"
     return f"{head}-dirty" if dirty else head
+
+
+def dirt() -> str:
+    """sha256 of what tracked files differ by from the checkout's revision; empty = nothing."""
+    try:
+        diff = _git("diff", "HEAD", "--binary")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return hashlib.sha256(diff.encode()).hexdigest() if diff else ""
 
 
 def before(base: str | None, depth: int) -> str:

@@ -446,6 +446,13 @@ DRIFT = table(
     flags("review"),
     key=("date", "feature"),
 )
+# files of a run made again from its bundle; then, now: sha256
+REPRODUCED = table(
+    "reproduced",
+    strings("stage", "file", "then", "now"),
+    key=("stage", "file"),
+    known=ALWAYS,
+)
 # values under conf/ that changed, see governance.changes; told: by a new entry of the changelog
 CHANGES = table(
     "changes",

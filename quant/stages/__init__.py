@@ -36,11 +36,12 @@ CATALOGUE = {
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
     "score": "a logged ensemble (model=...) loaded and scored again: the same numbers, or an error",
     "tune": "settings of model2 searched for by Optuna, on labels older than the backtest",
+    "reproduce": "a run made again from its bundle (bundle=...): the same hashes, or an error",
     "changes": "values under conf/ that changed (changes.base=...); an error where no line of "
     "CHANGELOG.md says so",
 }
 # what is done alone, when asked for
-ALONE = ("explain", "audit", "score", "tune", "changes")
+ALONE = ("explain", "audit", "score", "tune", "reproduce", "changes")
 
 # what operators call a group of stages; the specification's Makefile targets use these
 GROUPS = {
