@@ -1,12 +1,14 @@
 """From stored results to the pages people open: the report, a session, the audit, a search."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from quant.core import logs
 from quant.core.errors import GateError, LookAheadError
+from quant.core.store import full_disk
 from quant.core.tables import AUDIT, CHANGES, TUNING
 from quant.governance import holdout, trials
 from quant.reporting import audit, changes, tune, write
@@ -111,6 +113,35 @@ def publish(config: Config, known: Facts, outcome: Outcome, run_id: str) -> Path
     path = write.write(html, place, known["git_sha"], known["config_hash"], run_id, kind)
     logs.event(f"{kind}: {path}", **{kind: str(path)})
     return path
+
+
+def publish_cards(config: Config, outcome: Outcome, report: Path | None) -> list[Path]:
+    """Put the cards of a run where people look for them, over those of an earlier run.
+
+    report : of the same run, linked to
+    """
+    place = Path(config.paths.cards)
+    place = place / "simulated" if config.data.provider == "sim" else place
+    made = []
+    for source in sorted(outcome.result.path("cards").rglob("*")):
+        target = place / source.relative_to(outcome.result.path("cards"))
+        if source.is_dir():
+            continue
+        content = source.read_bytes()
+        if source.suffix == ".md":
+            made.append(target)
+            if report:
+                link = Path(os.path.relpath(report, place)).as_posix()
+                content += f"\n[The report of this run]({link})\n".encode()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f".{target.name}.part")
+            draft.write_bytes(content)
+            draft.replace(target)
+        except OSError as error:
+            raise full_disk(error, target) from error
+    logs.event(f"cards: {', '.join(str(p) for p in made)}", cards=[str(p) for p in made])
+    return made
 
 
 def refuse_look_ahead(outcomes: list[Outcome]) -> None:

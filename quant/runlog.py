@@ -417,6 +417,10 @@ def finish(
         if page:
             tracker.artifact(page, outcome.stage.name)
             newest = page
+    for outcome in outcomes:
+        if outcome.stage.name == "cards":
+            tracker.artifact(outcome.result.path("cards"), "cards")
+            pages.publish_cards(config, outcome, newest)
     record = bundles.leave(config, known, outcomes)
     if record:
         tracker.artifact(record, "bundle")

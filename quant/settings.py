@@ -1045,6 +1045,7 @@ class Paths:
     holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
     tune: str = "mlruns/tune.db"  # studies of stage=tune; a search goes on where it was
     rl: str = "outputs/rl"  # checkpoints of the controller's training, which goes on from them
+    cards: str = "model_cards"  # the newest card of every model; simulated ones in a folder apart
     bundles: str = "conf/bundles"  # what every run was made from, for stage=reproduce
 
 

@@ -32,6 +32,7 @@ CATALOGUE = {
     "evaluate": "returns, risk, deflated Sharpe, signal quality, exposures",
     "stress": "what delistings that the data lack would take",
     "report": "one self-contained HTML page",
+    "cards": "a model card for every model of the run",
     "explain": "one session (date=...): what bound, what it cost, what gave way",
     "audit": "the run replayed without its future: every table of every stage, to the last bit",
     "score": "a logged ensemble (model=...) loaded and scored again: the same numbers, or an error",

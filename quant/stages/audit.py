@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HOW = {"cut": audit.forget, "garbled": audit.garble}
 # pages are drawn from tables that are compared; the audit does not audit itself; a search decides
 # nothing of the run
-NOT_REPLAYED = ("report", *ALONE)
+NOT_REPLAYED = ("report", "cards", *ALONE)
 REPLAYED = [
     import_module(f"quant.stages.{name}").STAGE for name in CATALOGUE if name not in NOT_REPLAYED
 ]

@@ -86,13 +86,17 @@ def looks(config: "Config") -> holdout.Status:
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Render; the page depends on stored results and settings alone, so that it repeats."""
+    (c.scratch / "report.html").write_text(render(gathered(s, f, c)))
+    return {}
+
+
+def gathered(s: Mapping[str, Any], f: Inputs, c: Context) -> ReportInputs:
+    """Every frame that is shown, and the facts of the run."""
     nav = f["nav"]
     own = nav[nav["book"] == "portfolio"]
     frames = {t.name: f[t.name] for t in SHOWN}
     meta = _meta(s, own, frames["folds"], bool((frames["notes"]["topic"] == "SIMULATED").any()))
-    inputs = ReportInputs(meta=meta, holdout=c.private or Holdout(), **frames)
-    (c.scratch / "report.html").write_text(render(inputs))
-    return {}
+    return ReportInputs(meta=meta, holdout=c.private or Holdout(), **frames)
 
 
 def _meta(s: Mapping[str, Any], own: Frame, seeds: Frame, simulated: bool) -> ReportMeta:

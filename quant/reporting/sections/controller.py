@@ -44,7 +44,7 @@ def build(inputs: ReportInputs) -> Section:
         blocks += _knobs(inputs)
     if len(inputs.rl_safety):
         blocks.append(_safety(inputs))
-    return Section("controller", TITLE, (*blocks, *_training(inputs)))
+    return Section("controller", TITLE, (*blocks, *training(inputs)))
 
 
 def _verdict(inputs: ReportInputs) -> Text:
@@ -248,7 +248,8 @@ def _safety(inputs: ReportInputs) -> Tabular:
     return Tabular("Bounds and limits", head, tuple(body), foot)
 
 
-def _training(inputs: ReportInputs) -> list[Block]:
+def training(inputs: ReportInputs) -> list[Block]:
+    """Steps, looks and curves of every seed."""
     info = inputs.policy_info.sort_values("seed")
     body = [
         cells(

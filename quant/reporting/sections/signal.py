@@ -37,7 +37,7 @@ def build(inputs: ReportInputs) -> Section:
             f"{day(a['date'].min())} to {day(a['date'].max())}."
         )
     blocks: list[Block] = [Text(lead), *_ic(inputs), _table(inputs)]
-    grid = (_quantiles(inputs), _decay(inputs), _calibration(inputs), *slices.check(inputs))
+    grid = (_quantiles(inputs), _decay(inputs), calibration(inputs), *slices.check(inputs))
     blocks += [Grid(grid), *slices.blocks(inputs)]
     return Section("signal", "Alphas", tuple(blocks))
 
@@ -170,7 +170,8 @@ def _decay(inputs: ReportInputs) -> Block:
     )
 
 
-def _calibration(inputs: ReportInputs) -> Block:
+def calibration(inputs: ReportInputs) -> Block:
+    """Realised returns by bin of score at the last refit, and the alphas made of them."""
     frame = inputs.calibration
     if not len(frame):
         return empty("There is no calibration of scores to returns")
