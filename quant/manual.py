@@ -24,7 +24,7 @@ Groups (group=option; `+group=option` is never needed)
 
 Where things go
   outputs/runs/      logs as JSON lines          outputs/store/   stored results (safe to delete)
-  reports/           the HTML reports            data/            tables published for reading
+  reports/index.html where to begin              data/            tables published for reading
   mlruns/            tracking; `make ui` opens it
   model_cards/       the newest card of every model
   conf/bundles/      what every run was made from: stage=reproduce bundle=<folder> makes it again

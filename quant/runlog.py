@@ -13,7 +13,7 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
-from quant import bundles, choices, sweep, tracking
+from quant import bundles, choices, landing, sweep, tracking
 from quant.config import config_hash, resolved, run_name
 from quant.core import git, logs, sources
 from quant.core.errors import GateError, StoreError
@@ -376,6 +376,7 @@ def compare(jobs: Sequence[tuple[Config, Path]], failed: int) -> None:
     for page in [*sweep.compared(folders, stamp, failed), *choices.compared(folders, stamp)]:
         logs.event(f"comparison: {page}", comparison=str(page))
         tracking.attach(config.tracking, folder, page)
+        landing.comparison(config, page)
 
 
 # tables small enough to look at inside a tracked run
@@ -393,7 +394,7 @@ def finish(
     """
     from quant import pages
 
-    newest = None
+    newest, published = None, {}
     for outcome in outcomes:
         for table in outcome.stage.makes:
             if table.name in SMALL:
@@ -416,11 +417,12 @@ def finish(
         page = pages.publish(config, known, outcome, tracker.run_id)
         if page:
             tracker.artifact(page, outcome.stage.name)
-            newest = page
+            newest = published[pages.PAGES[outcome.stage.name][0]] = page
     for outcome in outcomes:
         if outcome.stage.name == "cards":
             tracker.artifact(outcome.result.path("cards"), "cards")
             pages.publish_cards(config, outcome, newest)
+    landing.add(config, known, published, outcomes)
     record = bundles.leave(config, known, outcomes)
     if record:
         tracker.artifact(record, "bundle")
