@@ -164,7 +164,8 @@ def compared(
 def _command(said: str) -> Iterator[None]:
     """The report prints the command of its run."""
     mine = sys.argv
-    sys.argv = [mine[0], said.removeprefix(PROGRAM).strip()]
+    words = said.removeprefix(PROGRAM).strip()
+    sys.argv = [mine[0], *([words] if words else [])]
     try:
         yield
     finally:

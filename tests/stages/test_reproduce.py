@@ -11,7 +11,7 @@ from quant.config import config_hash, from_tree, resolved, used
 from quant.config_paths import CONF
 from quant.core.errors import ConfigError, GateError, StoreError
 from quant.governance import bundle, holdout, trials
-from quant.stages import reproduce
+from quant.stages import report, reproduce
 from tests.pipeline import tiny
 
 pytestmark = pytest.mark.slow
@@ -74,6 +74,12 @@ def test_every_file_has_the_hash_it_had(made, tmp_path):
     assert len(said) == 1 and "have the hashes of" in said[0]["message"]
     assert trials.read(tmp_path / "trials.jsonl") == []  # a run made again is no trial
     assert not list((tmp_path / "store").glob(".scratch-*"))
+
+
+@pytest.mark.parametrize("said", ["python -m quant.main", "python -m quant.main region=us seed=7"])
+def test_the_page_prints_the_command_of_the_run_that_it_repeats(said, tmp_path):
+    with reproduce._command(said):
+        assert report.settings(config(tmp_path))["command"] == said
 
 
 def changed(folder, place, **facts):
