@@ -14,7 +14,7 @@ from quant.settings import Config
 
 # what names where a run happens, not what it computes
 RUNTIME = ("stage", "date", "model", "paths", "tracking", "audit", "tune", "importance", "drift",
-           "changes", "bundle")  # fmt: skip
+           "changes", "bundle", "asof", "since", "regions")  # fmt: skip
 # how a vendor is asked, never what it says
 ASKING = ("folder", "batch", "refresh", "offline", "base_url", "per_minute")
 
@@ -80,6 +80,13 @@ def from_tree(tree: Mapping[str, Any]) -> Config:
     from omegaconf import OmegaConf
 
     return typed(OmegaConf.create(dict(tree)))
+
+
+def of_run(folder: Path) -> Config:
+    """The settings of the run that left its composition in `folder`."""
+    import yaml
+
+    return from_tree(yaml.safe_load((folder / ".hydra" / "config.yaml").read_text()))
 
 
 def used(conf: Path, folder: Path) -> list[Path]:

@@ -66,6 +66,16 @@ def comparison(config: Config, path: Path) -> None:
     draw(config)
 
 
+def night(config: Config, row: Mapping[str, Any], path: Path) -> None:
+    """Write down how a night stands. row : asof, regions, status, concerns, minutes"""
+    reports = Path(config.paths.reports)
+    _record(reports, [{
+        **row, "utc": datetime.now(UTC).isoformat(timespec="seconds"), "kind": "night",
+        "git_sha": git.sha(), "link": _seen(path, reports),
+    }])  # fmt: skip
+    draw(config)
+
+
 def draw(config: Config) -> Path:
     """Draw the index from the lines whose pages are still there."""
     reports = Path(config.paths.reports)
@@ -85,7 +95,9 @@ def inputs(config: Config) -> LandingInputs:
     """Everything that the index shows."""
     reports = Path(config.paths.reports)
     rows = list(reversed(read(reports)))
-    pages = [r for r in rows if r["kind"] != "gate" and (reports / r["link"]).is_file()]
+    there = [r for r in rows if r["kind"] != "gate" and (reports / r["link"]).is_file()]
+    pages = [r for r in there if r["kind"] != "night"]
+    nights = pd.DataFrame([r for r in there if r["kind"] == "night"])
     gates = [r for r in rows if r["kind"] == "gate"]
     looks = [
         {**r, "span": f"{r['start']} to {r['end'] or 'the end'}"}
@@ -101,6 +113,7 @@ def inputs(config: Config) -> LandingInputs:
         pages=pd.DataFrame(pages, columns=list(COLUMNS)),
         cards=titles,
         gates=pd.DataFrame(gates),
+        nights=nights.drop_duplicates("asof") if len(nights) else nights,
         looks=pd.DataFrame(looks),
     )
 

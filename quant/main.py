@@ -33,6 +33,10 @@ def run(
     from quant.stages.registry import plan
     from quant.stages.runner import execute, publish
 
+    if config.stage == "nightly":
+        from quant import nightly
+
+        return nightly.run(config, folder)
     facts = runlog.facts(config, folder)
     order = plan(stages.load(), stages.targets(config.stage))
     runlog.start(config, facts, folder)
@@ -47,8 +51,8 @@ def run(
         outcomes = execute(order, config, done=lambda o: runlog.done(tracker, config, facts, o))
         publish(outcomes, config.region.name, Path(config.paths.data))
         report = runlog.finish(tracker, config, facts, outcomes)
-        if sweep:
-            runlog.leave(config, {**facts, **(said or {})}, outcomes, report)
+        alone = {"job": 0, "overrides": sys.argv[1:]}
+        runlog.leave(config, {**facts, **(said or alone)}, outcomes, report)
         status = "FINISHED"
         return report
     except KeyboardInterrupt:

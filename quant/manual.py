@@ -1,7 +1,7 @@
 """The page that `quant --help` prints: what a run is, and how to order one."""
 
 from quant.config_paths import CONF
-from quant.stages import ALONE, CATALOGUE, GROUPS
+from quant.stages import ALONE, CATALOGUE, GROUPS, ORDERS
 
 PAGE = """\
 quant: industry-aware equity research and trading for the US and China
@@ -43,6 +43,7 @@ def page() -> str:
     """Render the page from the catalogue of stages and the folders under conf/."""
     rows = {"e2e": f"all of the below but {', '.join(ALONE[:-1])} and {ALONE[-1]}", **CATALOGUE}
     rows |= {k: "= " + " + ".join(v) for k, v in GROUPS.items() if k != "e2e"}
+    rows |= ORDERS
     stages = "\n".join(f"  {name:<11}{about}" for name, about in rows.items())
     groups = []
     for folder in sorted(p for p in CONF.iterdir() if p.is_dir() and p.name != "bundles"):

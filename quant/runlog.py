@@ -42,7 +42,8 @@ def facts(config: Config, folder: Path) -> dict[str, Any]:
         "config_hash": digest,
         "global_seed": config.seed,
         "region": config.region.name,
-        "split": f"{config.backtest.start or 'first alpha'}..{config.backtest.end or 'end'}",
+        "split": f"{config.backtest.start or config.first_booked or 'first alpha'}.."
+        f"{config.backtest.end or config.asof or 'end'}",
         "lock": sources.environment()[:12],
         "command": " ".join(["python -m quant.main", *sys.argv[1:]]),
         "config": resolved(config),
@@ -155,7 +156,7 @@ def _visit(config: Config) -> holdout.Visit:
     first, last = map(str, ingest.span(ingest.settings(config)))
     return holdout.Visit(
         market=ingest.holdout_market(config),
-        seen=holdout.Span(first, min(last, own.last_seen or last)),
+        seen=holdout.Span(first, min(last, config.last_seen or last)),
         own=holdout.Span(own.start, own.end) if own.start else None,
         read=own.read,
     )
@@ -246,6 +247,19 @@ def refuse_failing_gate(config: Config, outcomes: list[Outcome]) -> None:
             )
 
 
+def record_trial(
+    config: Config, known: Mapping[str, Any], outcome: Outcome, outcomes: list[Outcome]
+) -> None:
+    """Write the trial down. A run as of some day looks again at what was tried: where the ledger
+    knows its configuration, that line and its longer returns stay.
+    """
+    path, row = Path(config.paths.trials), trial(config, known, outcome)
+    same = ("market", "config_hash")
+    if config.asof and any(all(r[k] == row[k] for k in same) for r in trials.read(path)):
+        return
+    trials.record(path, row, returns(outcomes))
+
+
 def trial(config: Config, known: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """The line of the trial ledger that this run's evaluation makes."""
     if not {"portfolio.sharpe_period", "portfolio.n_obs"} <= set(outcome.metrics):
@@ -301,6 +315,9 @@ def leave(
         "periods": config.region.periods,
         "metrics": own,
         "report": str(report or ""),
+        "stages": {o.stage.name: o.result.key for o in outcomes},
+        "computed": sum(not o.skipped for o in outcomes),
+        "kept": sum(o.skipped for o in outcomes),
         "same_idea": said.same_idea,
         "block": said.block,
         "draws": said.bootstrap,
@@ -309,7 +326,7 @@ def leave(
             "start": said.holdout.start,
             "end": said.holdout.end,
             "read": said.holdout.read,
-            "last_seen": said.holdout.last_seen,
+            "last_seen": config.last_seen,
             "market": ingest.holdout_market(config),
             "ledger": config.paths.holdout,
         },
@@ -408,9 +425,7 @@ def finish(
         if outcome.stage.name == "tune":
             tracker.artifact(outcome.result.path("best.yaml"), "tune")
         if outcome.stage.name == "evaluate":
-            trials.record(
-                Path(config.paths.trials), trial(config, known, outcome), returns(outcomes)
-            )
+            record_trial(config, known, outcome, outcomes)
         if outcome.stage.name == "model2" and not any(o.stage.name == "evaluate" for o in outcomes):
             line = tried_on_labels(config, known, outcome)
             trials.record(Path(config.paths.trials), line)

@@ -4,6 +4,8 @@ Every number is checked where it is born, with its unit, so that `0.2` and `20` 
 for each other further down.
 """
 
+import calendar
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
@@ -54,6 +56,14 @@ def iso_date(name: str, value: str | None) -> str | None:
         return str(date.fromisoformat(value))
     except ValueError:
         raise ConfigError(f"{name}={value!r} is not a date; write it as 2010-01-04.") from None
+
+
+def back(text: str) -> int:
+    """Months that `3y` or `18m` is; ConfigError for anything else."""
+    found = re.fullmatch(r"(\d{1,2})([ym])", text)
+    if found is None or not int(found[1]):
+        raise ConfigError(f"since={text!r} is no span; write years as 3y or months as 18m.")
+    return int(found[1]) * (12 if found[2] == "y" else 1)
 
 
 def _ordinal(day: str) -> float:
@@ -1045,6 +1055,7 @@ class Paths:
     holdout: str = "mlruns/holdout.jsonl"  # who read a hold-out, and when
     tune: str = "mlruns/tune.db"  # studies of stage=tune; a search goes on where it was
     rl: str = "outputs/rl"  # checkpoints of the controller's training, which goes on from them
+    nights: str = "outputs/nightly"  # what the runs of every night left
     cards: str = "model_cards"  # the newest card of every model; simulated ones in a folder apart
     bundles: str = "conf/bundles"  # what every run was made from, for stage=reproduce
 
@@ -1057,6 +1068,9 @@ class Config:
     date: str | None = None  # stage=explain: the session that is explained
     model: str | None = None  # stage=score: the ensemble that is scored again
     bundle: str | None = None  # stage=reproduce: the record of the run that is made again
+    asof: str | None = None  # the run as of this day: nothing after it is seen
+    since: str | None = None  # with asof: the book of the last years or months, 3y or 18m
+    regions: list[str] = field(default_factory=lambda: ["us", "cn"])  # stage=nightly
     seed: int = 42
     sprint: str = "s0"
     region: Region = field(default_factory=Region)
@@ -1083,6 +1097,15 @@ class Config:
     def __post_init__(self) -> None:
         require("seed", self.seed, 0, 2**32 - 1, "a whole number")
         self.date = iso_date("date", self.date)
+        self.asof = iso_date("asof", self.asof)
+        if self.since is not None:
+            back(self.since)
+            if self.asof is None and self.stage != "nightly":
+                raise ConfigError(
+                    f"since={self.since} counts back from asof, which is null; add asof=2019-12-31."
+                )
+        for name in self.regions:
+            require_in("regions", name, REGIONS)
         if (self.stage == "explain") != (self.date is not None):
             raise ConfigError(
                 f"stage={self.stage} date={self.date}: a date belongs to stage=explain, and "
@@ -1106,6 +1129,21 @@ class Config:
         self._check_vol_target()
         self.evaluation.holdout.check_window(start=self.backtest.start, end=self.backtest.end)
         self._check_rl()
+
+    @property
+    def last_seen(self) -> str | None:
+        """Last date whose data the run may use, ISO; None = all that there is."""
+        return min(filter(None, (self.evaluation.holdout.last_seen, self.asof)), default=None)
+
+    @property
+    def first_booked(self) -> str | None:
+        """Where `since` lets the backtest begin, at the earliest, ISO; None = it says nothing."""
+        if self.since is None or self.asof is None:
+            return None
+        day = date.fromisoformat(self.asof)
+        years, month = divmod(12 * day.year + day.month - 1 - back(self.since), 12)
+        last = calendar.monthrange(years, month + 1)[1]
+        return str(date(years, month + 1, min(day.day, last)))
 
     def _check_rl(self) -> None:
         if not self.rl.enabled:

@@ -89,11 +89,13 @@ def read(folder: Path) -> Job | None:
         ) from error
 
 
-def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]:
+def compared(
+    folders: Iterable[Path], stamp: str, failed: int = 0, place: str = PAGES
+) -> list[Path]:
     """Write a page for each market on which two jobs or more were evaluated; return the paths.
 
     folders : of the jobs that finished, in their order; stamp : name of the page
-    failed  : jobs that left nothing
+    failed  : jobs that left nothing; place : folder of the pages, in that of the reports
     """
     jobs = [job for job in map(read, folders) if job is not None]
     markets: dict[str, list[Job]] = {}
@@ -108,7 +110,7 @@ def compared(folders: Iterable[Path], stamp: str, failed: int = 0) -> list[Path]
         base = group[0].record
         name = stamp if len(groups) == 1 else f"{stamp}-{base['region']}-{base['market']}"
         html = render(inputs(group, _left_out(failed, alone)))
-        pages.append(write(html, Path(base["reports"]) / PAGES, name))
+        pages.append(write(html, Path(base["reports"]) / place, name))
     return pages
 
 
@@ -121,7 +123,7 @@ def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> ComparisonInputs
     known = trials.snapshot(Path(base["trials"]), base["market"], "", last=last).others
     every = list({t.config_hash: t for t in [*known, *distinct]}.values())
     luck = clusters.ideas(every, base["same_idea"])
-    pairs, short = _pairs(jobs, labels)
+    tested, short = pairs(jobs, labels)
     excess = clusters.excess(distinct).dropna()
     pbo = overfit.pbo(excess.to_numpy())
     return ComparisonInputs(
@@ -131,7 +133,7 @@ def inputs(jobs: Sequence[Job], notes: tuple[str, ...] = ()) -> ComparisonInputs
         command=base["command"],
         periods=base["periods"],
         jobs=pd.DataFrame([_row(j, n, luck) for j, n in zip(jobs, labels, strict=True)]),
-        pairs=pairs,
+        pairs=tested,
         curves={n: _curve(j) for j, n in zip(jobs, labels, strict=True)},
         n_configs=len(distinct),
         n_effective=clusters.ideas(distinct, base["same_idea"]).n,
@@ -152,7 +154,7 @@ def label(overrides: Sequence[Sequence[str]]) -> list[str]:
     return [n if twice[n] == 1 else f"{n} (job {k})" for k, n in enumerate(names)]
 
 
-def _pairs(jobs: Sequence[Job], labels: Sequence[str]) -> tuple[Frame, list[str]]:
+def pairs(jobs: Sequence[Job], labels: Sequence[str]) -> tuple[Frame, list[str]]:
     """COMPARISONS rows of each job with the base and with its own benchmark.
 
     Returns also the jobs that share too few sessions with the base.

@@ -13,7 +13,6 @@ import pandas as pd
 import yaml
 
 from quant.core.errors import ReportError
-from quant.core.tables import VOL
 from quant.core.types import Frame
 from quant.model1.features import MARKET
 from quant.optimizer.knobs import BOUNDS
@@ -21,7 +20,7 @@ from quant.reporting import markdown
 from quant.reporting.blocks import Block, Tabular, Text, cells
 from quant.reporting.formats import count, day, missing, number, percent
 from quant.reporting.inputs import ReportInputs
-from quant.reporting.lookup import Metrics, book
+from quant.reporting.lookup import Metrics
 from quant.reporting.sections import (
     controller,
     data,
@@ -218,7 +217,7 @@ def _model1(source: Source) -> dict[str, Sequence[Block]]:
         "Seeds": (
             Text(f"All starts of the fits derive by name from the global seed {inputs.meta.seed}."),
         ),
-        "Metrics by regime": (_by_state(inputs), *regimeworth.attribution(inputs)),
+        "Metrics by regime": (regimeworth.by_state(inputs), *regimeworth.attribution(inputs)),
         "Metrics by year": (_flips(inputs),),
         "Calibration": (_volatility(inputs),),
         "Validation": (regimeworth.counts(inputs),),
@@ -304,43 +303,9 @@ def _sliced(frame: Frame, kept: Callable[[str], bool]) -> Block:
     return _table("Out of sample", head, rows) if rows else Text("No slice was long enough.")
 
 
-def market_states(inputs: ReportInputs) -> pd.Series:
-    """(n_dates,) the market's likeliest volatility state as of each close."""
-    rows = regimestates.within(inputs, "parent_states")
-    own = rows[rows["node_id"] == MARKET].set_index("date") if len(rows) else rows
-    if not len(own):
-        return pd.Series(dtype=object)
-    likely = own[list(VOL)].to_numpy(float).argmax(axis=1)
-    names = [name.removeprefix("p_vol_") for name in VOL]
-    return pd.Series([names[i] for i in likely], index=own.index)
-
-
-def _by_state(inputs: ReportInputs) -> Block:
-    """The book by the state that was known at the close before."""
-    states = market_states(inputs)
-    rows = []
-    for name in ("portfolio", "benchmark"):
-        levels = book(inputs, name)["nav"].astype(float)
-        returns = levels.pct_change().dropna()
-        known = states.shift(1).reindex(returns.index)
-        for state in [s.removeprefix("p_vol_") for s in VOL]:
-            own = returns[known == state]
-            if len(own) > 1:
-                year = inputs.meta.periods_per_year
-                rows.append((
-                    name, state, count(len(own)), percent(own.mean() * year),
-                    percent(own.std() * np.sqrt(year)),
-                ))  # fmt: skip
-    head = ("Book", "Market's volatility state the day before", "Sessions", "Return", "Volatility")
-    if not rows:
-        return Text("The market has no state within the window.")
-    return Tabular("Books by the market's state", head, tuple(cells(r) for r in rows),
-                   "Annualised: mean daily return and deviation.", texts=2)  # fmt: skip
-
-
 def _volatility(inputs: ReportInputs) -> Block:
     """Volatility that followed each state: what a state promises."""
-    states = market_states(inputs)
+    states = regimestates.market_states(inputs)
     rows = inputs.indices[inputs.indices["node_id"] == MARKET].sort_values("date")
     returns = rows.set_index("date")["ret"].astype(float)
     ahead = returns[::-1].rolling(AHEAD).std()[::-1].shift(-1)
@@ -377,7 +342,7 @@ def _flips(inputs: ReportInputs) -> Block:
 
 
 def _gain_by_state(inputs: ReportInputs) -> Block:
-    states, books = market_states(inputs), inputs.rl_books
+    states, books = regimestates.market_states(inputs), inputs.rl_books
     rows = []
     if len(books) and len(states):
         mine = controller.series(books, "rl")["ret"]

@@ -8,7 +8,7 @@ The ensemble learns labels over several horizons, each purged by its own end. Fe
 and binned, once for all members and refits.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from quant.core import horizons
 from quant.core.errors import ConfigError, DataError
+from quant.core.memo import NOTHING, Memo, digest
 from quant.core.progress import Tick, silent
 from quant.core.seeds import derive
 from quant.core.types import Codes, Dates, Frame, Mask, Vector
@@ -30,6 +31,7 @@ from quant.model2.learners import (
     QlibLightGBM,
     Ridge,
     XGBoost,
+    parse,
 )
 from quant.model2.models import Fitter, Learner, Member, Model
 
@@ -163,6 +165,7 @@ def walk_forward(
     seed: int,
     tick: Tick = silent,
     frozen: np.datetime64 | None = None,
+    memo: Memo = NOTHING,
 ) -> Trained:
     """Score every feature row from the first refit on, out of sample.
 
@@ -170,6 +173,7 @@ def walk_forward(
     seed             : every model's seed derives from it, the refit's number and the member's name
     tick             : called after every refit with (done, total)
     frozen           : no refit on or after this date; the last one before it scores what follows
+    memo             : a refit that was made before, of the same rows, is read from it
     Raises           : DataError where history, features or labels do not suffice; ConfigError where
                        no refit is before `frozen`
     """
@@ -184,7 +188,7 @@ def walk_forward(
         folds = until(folds, rows.sessions, frozen)
     folds = [f for f in folds if rows.starts[f.predict_start] < rows.starts[f.predict_end + 1]]
     data = training(rows, spec.row_step, last=folds[-1].predict_start)
-    plan = _Plan.of(rows.names, data, spec)
+    plan = _Plan.of(rows.names, data, spec, memo)
     parts, records, models, empty = [], [], [], []
     for number, fold in enumerate(folds):
         fitted = plan.fit(number, fold, seed)
@@ -222,17 +226,18 @@ class _Plan:
     data: Design
     spec: TrainSpec
     block: Codes
-    fitters: dict[str, Fitter]
     informed: Mask  # (n_blocks, n_features) whether any value differs from the middle
+    memo: Memo
+    bound: dict[str, Fitter] = field(default_factory=dict)
+    digests: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: tuple[str, ...], data: Design, spec: TrainSpec) -> "_Plan":
+    def of(cls, names: tuple[str, ...], data: Design, spec: TrainSpec, memo: Memo) -> "_Plan":
         block = data.blocks()
         informed = np.zeros((block.max(initial=-1) + 1, len(names)), dtype=bool)
         for column in range(len(names)):
             informed[block[data.x[:, column] != 0.0], column] = True
-        bound = {n: one.bind(data.x, data.aims, block, names) for n, one in learners(spec).items()}
-        return cls(names, data, spec, block, bound, informed)
+        return cls(names, data, spec, block, informed, memo)
 
     def used(self, fold: splits.Fold, member: Member) -> Mask:
         """(n_rows,) rows that the member may learn from at the refit."""
@@ -245,9 +250,37 @@ class _Plan:
             column = self.spec.horizons.index(one.horizon)
             blocks = np.unique(self.block[self.used(fold, one)])
             own = derive(seed, "model2", "walk_forward", str(number), one.name)
-            model = self.fitters[one.model].fit(column, blocks, own)
-            fitted.append(FittedModel(number, one, own, model))
+            fitted.append(FittedModel(number, one, own, self.model(one, column, blocks, own)))
         return fitted
+
+    def model(self, one: Member, column: int, blocks: Codes, seed: int) -> Model:
+        """The member fitted on the rows of `blocks`, or as it was when that was done before."""
+        if self.memo.folder is None:
+            return self.fitter(one.model).fit(column, blocks, seed)
+
+        def make() -> bytes:
+            made = self.fitter(one.model).fit(column, blocks, seed)
+            return made.suffix.encode() + b"\0" + made.to_bytes()
+
+        learner = learners(self.spec)[one.model]
+        parts = [type(learner).__name__, asdict(learner), seed, self.names,
+                 [self.digest(int(b), column) for b in blocks]]  # fmt: skip
+        suffix, _, data = self.memo(parts, make).partition(b"\0")
+        return parse(suffix.decode(), data)
+
+    def fitter(self, name: str) -> Fitter:
+        if name not in self.bound:
+            learner = learners(self.spec)[name]
+            self.bound[name] = learner.bind(self.data.x, self.data.aims, self.block, self.names)
+        return self.bound[name]
+
+    def digest(self, block: int, column: int) -> str:
+        """Of what a fit sees of a block: features, and labels of one horizon."""
+        if (block, column) not in self.digests:
+            rows = np.flatnonzero(self.block == block)
+            found = digest(self.data.x[rows], self.data.aims[rows, column])
+            self.digests[block, column] = found
+        return self.digests[block, column]
 
     def empty(self, fold: splits.Fold) -> list[str]:
         """Features without information on any row that some member learns from."""

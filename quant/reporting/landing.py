@@ -15,6 +15,7 @@ WORDS = {
     "report": "Report", "audit": "Look-ahead audit", "explain": "One session", "tune": "Search",
     "changes": "Changes of settings", "comparison": "Comparison",
 }  # fmt: skip
+LISTED = 60  # newest nights
 LOOKS = 50  # newest looks at a hold-out that are listed
 NUMBERS = ("ann_return", "sharpe", "dsr", "cost_bp")
 
@@ -29,6 +30,8 @@ class LandingInputs:
             severity) and review (literal rule), NaN = not looked at
     cards : (title, link)
     gates : newest first: utc, region, verdicts, passes, link of the report (or empty)
+    nights: how each night stood last, newest first: asof, regions, status, concerns, minutes, link,
+            git_sha
     looks : hold-out ledger, newest first: utc, user, name, config_hash, kind, span
     """
 
@@ -36,6 +39,7 @@ class LandingInputs:
     pages: Frame
     cards: Sequence[tuple[str, str]] = ()
     gates: Frame = field(default_factory=pd.DataFrame)
+    nights: Frame = field(default_factory=pd.DataFrame)
     looks: Frame = field(default_factory=pd.DataFrame)
 
 
@@ -46,6 +50,7 @@ def render(inputs: LandingInputs) -> str:
         head,
         [
             Section("answer", "Now", (_answer(inputs), _newest(inputs))),
+            Section("nights", "Nights", (_nights(inputs),)),
             Section("controller", "How the champion stands", tuple(_champion(inputs))),
             Section("others", "Comparisons, audits and other pages", (_others(inputs),)),
             Section("cards", "Model cards", (_cards(inputs),)),
@@ -65,8 +70,14 @@ def newest(pages: Frame) -> Frame:
 
 
 def concerns(inputs: LandingInputs) -> list[str]:
-    """What is wrong with the newest reports, one sentence each."""
+    """What is wrong with the last night and the newest reports, one sentence each."""
     said = []
+    if len(inputs.nights):
+        last = inputs.nights.sort_values("asof").iloc[-1]
+        if last["status"] != "done":
+            said.append(f"the night of {last['asof']}: {last['status']}")
+        elif last["concerns"]:
+            said.append(f"the night of {last['asof']} names {count(last['concerns'])} things")
     for r in newest(inputs.pages).itertuples():
         name = f"{r.region.upper()} {r.sprint.upper()} ({r.provider})"
         if r.git_sha != inputs.head:
@@ -119,6 +130,19 @@ def _listed(title: str, rows: Frame, head: str) -> Block:
         "flags.",
         texts=4,
     )  # fmt: skip
+
+
+def _nights(inputs: LandingInputs) -> Block:
+    if not len(inputs.nights):
+        return empty("No night was run: stage=nightly does")
+    rows = [
+        (Cell(str(r.asof), link=r.link), Cell(r.regions.upper()),
+         Cell(r.status, "n2" if r.status != "done" else ""),
+         *cells((count(r.concerns), number(r.minutes, 1))))
+        for r in inputs.nights.sort_values("asof", ascending=False).head(LISTED).itertuples()
+    ]  # fmt: skip
+    head = ("As of", "Regions", "Status", "Asks for a look", "Minutes")
+    return Tabular("Newest first", head, tuple(rows), texts=3)
 
 
 def _champion(inputs: LandingInputs) -> list[Block]:

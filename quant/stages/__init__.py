@@ -44,6 +44,11 @@ CATALOGUE = {
 # what is done alone, when asked for
 ALONE = ("explain", "audit", "score", "tune", "reproduce", "changes")
 
+# what `quant.main` does with runs of its own
+ORDERS = {
+    "nightly": "regions=[us,cn] as of asof=..., the last since=3y, with ablations, on one page",
+}
+
 # what operators call a group of stages; the specification's Makefile targets use these
 GROUPS = {
     "e2e": tuple(name for name in CATALOGUE if name not in ALONE),
@@ -64,5 +69,5 @@ def targets(name: str) -> tuple[str, ...]:
         return GROUPS[name]
     if name in CATALOGUE:
         return (name,)
-    known = ", ".join([*GROUPS, *CATALOGUE])
+    known = ", ".join([*GROUPS, *CATALOGUE, *ORDERS])
     raise StageError(f"stage={name} is not known; choose one of {known}.")

@@ -36,7 +36,11 @@ def settings(config: "Config") -> dict[str, Any]:
         "risk": config.risk,
         "costs": config.costs,
         "execution": config.execution,
-        "window": {"start": config.backtest.start, "end": config.backtest.end},
+        "window": {
+            "start": config.backtest.start,
+            "end": config.backtest.end,
+            "since": config.first_booked,
+        },
         "horizon": config.model2.label.horizon,
         "delist_return": config.universe.delist_return,
         "adv_window": config.universe.adv_window,
@@ -153,6 +157,9 @@ def window(wanted: Mapping[str, Any], arrays: MarketArrays, alpha: np.ndarray) -
                 f"{arrays.dates[first]}; start there, or shorten model2.walk_forward."
             )
         first = start
+    if wanted.get("since"):
+        since = np.datetime64(wanted["since"], "D")
+        first = max(first, int(np.searchsorted(arrays.dates, since)))
     if wanted["end"]:
         end = np.datetime64(wanted["end"], "D")
         last = min(last, int(np.searchsorted(arrays.dates, end, side="right")) - 1)

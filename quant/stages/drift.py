@@ -48,6 +48,22 @@ def run(s: "Drift", f: Inputs, c: Context) -> Mapping[str, Frame]:
     return {"drift": made}
 
 
+def today(frames: Mapping[str, Frame], s: "Drift") -> Frame:
+    """DRIFT rows of the last session, which may lie between two looks; frames : as the stage needs.
+
+    Empty where no stretch has a past long enough.
+    """
+    days = sessions_of(frames["sessions"])
+    leading = [(day, names) for day, names in _leading(frames["importance"], s.top)
+               if day <= days[-1]]  # fmt: skip
+    columns = [x.name for x in tables.DRIFT.schema]
+    if not leading:
+        return pd.DataFrame(columns=columns)
+    panels = {name: _by_session(frames["features"], name, days) for name in leading[-1][1]}
+    panels[SCORE] = _by_session(frames["alpha"], SCORE, days)
+    return pd.DataFrame(_look(days, len(days) - 1, leading[-1][1], panels, s), columns=columns)
+
+
 def _leading(importance: Frame, top: int) -> list[tuple[np.datetime64, list[str]]]:
     """(session of a refit, its leading features), oldest first."""
     ordered = importance.sort_values(["date", "mean_abs_shap", "feature"],

@@ -49,7 +49,7 @@ def snapshot(config: "Config") -> trials.Trials:
     from quant.stages.ingest import market_id
 
     path = Path(config.paths.trials)
-    last = config.evaluation.holdout.last_seen
+    last = config.last_seen
     return trials.snapshot(path, market_id(config), config_hash(config), run_name(config), last)
 
 

@@ -26,7 +26,7 @@ def settings(config: "Config") -> dict[str, Any]:
     """The provider's own part of the settings: another provider's do not matter."""
     data = config.data
     own: dict[str, Any] = {"provider": data.provider, "start": data.start, "end": data.end}
-    own["last_seen"] = config.evaluation.holdout.last_seen
+    own["last_seen"] = config.last_seen
     if data.provider == "sim":
         # a market that ends today is another one tomorrow
         first, last = span(own)
@@ -169,11 +169,11 @@ def held_out(made: Mapping[str, Frame], last_seen: str) -> dict[str, Frame]:
     left = int(np.searchsorted(sessions, np.datetime64(last_seen, "D"), side="right"))
     if left == 0:
         raise DataError(
-            f"evaluation.holdout leaves no data: they begin on {sessions[0]}, and {last_seen} is "
-            "the last day that the run may see; choose later dates for the hold-out."
+            f"evaluation.holdout (or asof) leaves no data: they begin on {sessions[0]}, and "
+            f"{last_seen} is the last day that the run may see; choose later dates."
         )
     cut = forget(dict(made), sessions[left - 1])
-    text = f"Everything after {last_seen} is left out of this run (evaluation.holdout)."
+    text = f"Everything after {last_seen} is left out of this run (evaluation.holdout, asof)."
     told = pd.DataFrame({"topic": ["hold-out"], "text": [text]}, dtype=object)
     return cut | {"notes": pd.concat([made["notes"], told], ignore_index=True)}
 

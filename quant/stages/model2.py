@@ -3,21 +3,26 @@
 import dataclasses
 from collections.abc import Mapping
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quant.core import horizons, logs, tables
 from quant.core.errors import ConfigError
+from quant.core.memo import NOTHING, Memo
 from quant.core.panel import sessions_of
 from quant.core.types import Frame
 from quant.model2 import calibration, candidate, cpcv, criterion, scores, train
 from quant.model2 import models as fitted
+from quant.model2.crossval import Sample
 from quant.model2.learners import MLP, LightGBM, QlibLightGBM, Ridge, XGBoost
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
     from quant.settings import Config
+
+KEPT = "fits"  # folder in the store
 
 
 def specs(
@@ -89,29 +94,58 @@ def require_before(selection: np.datetime64, holdout: Mapping[str, Any] | None) 
 
 
 def selection(
-    s: Mapping[str, Any], features: Frame, labels: Frame, sessions: Frame, seed: int
+    s: Mapping[str, Any],
+    features: Frame,
+    labels: Frame,
+    sessions: Frame,
+    seed: int,
+    memo: Memo = NOTHING,
 ) -> tuple[Frame, np.datetime64]:
     """CPCV rows of every candidate, and the session by whose known labels they were compared."""
     spec, cv, _ = specs(s)
     days = sessions_of(sessions)
     end = train.first_prediction(horizons.at(labels, spec.horizon), days, spec)
     require_before(end, s["holdout"])
-    return cpcv.evaluate(features, labels, days, spec, cv, end, seed), end
+
+    def make() -> Frame:
+        return cpcv.evaluate(features, labels, days, spec, cv, end, seed)
+
+    if memo.folder is None:
+        return make(), end
+    sample = Sample.of(features, labels, days, spec, cv, end)
+    parts = [
+        "cpcv",
+        sample.digest(),
+        sample.names,
+        dataclasses.asdict(spec),
+        dataclasses.asdict(cv),
+        seed,
+    ]
+    return memo.frame(parts, make), end
+
+
+def kept(config: "Config") -> Path:
+    """Where refits are kept by their content, which decides how long a run takes and no more."""
+    return Path(config.paths.store) / KEPT
 
 
 def run(s: Mapping[str, Any], f: Inputs, c: Context) -> Mapping[str, Frame]:
     """Every model's seed is logged; only walk-forward scores leave this stage."""
     spec, _, cal = specs(s)
     features, sessions = f["features"], sessions_of(f["sessions"])
-    compared, end = selection(s, features, f["labels"], f["sessions"], c.seed)
+    memo = Memo(c.private, __name__)
+    compared, end = selection(s, features, f["labels"], f["sessions"], c.seed, memo)
     labels = f["labels"]
     chosen = cpcv.select(compared)
     used = scores.members(chosen, spec.models)
     logs.event(f"model2: {chosen} chosen on labels known by {end}", models=list(used))
     spec = dataclasses.replace(spec, models=tuple(used))
     trained = train.walk_forward(
-        features, labels, sessions, spec, c.seed, c.tick("walk-forward"), frozen(s["holdout"])
-    )
+        features, labels, sessions, spec, c.seed, c.tick("walk-forward"), frozen(s["holdout"]),
+        memo,
+    )  # fmt: skip
+    if memo.found:
+        logs.event(f"model2: {memo.found} of {memo.found + memo.made} fits were made before")
     if trained.empty_features:
         names = sorted({name for _, name in trained.empty_features})
         logs.event(
@@ -140,6 +174,7 @@ STAGE = Stage(
     makes=(tables.ALPHA, tables.FOLDS, tables.CPCV, tables.CALIBRATION),
     files=("models",),
     settings=settings,
+    private=kept,
     run=run,
     module=__name__,
 )

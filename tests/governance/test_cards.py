@@ -9,6 +9,7 @@ import pytest
 from quant.core.errors import ReportError
 from quant.governance import cards
 from quant.optimizer.knobs import BOUNDS
+from quant.reporting.sections import regimestates, regimeworth
 from quant.rl.observation import FEATURES
 from tests.reporting import sample
 
@@ -113,7 +114,7 @@ def test_only_models_of_the_run_get_a_card(source):
 def test_the_books_by_state_use_yesterday_s_state(source):
     """By hand: the mean return of the sessions whose eve had the state."""
     inputs = source.report
-    states = cards.market_states(inputs)
+    states = regimestates.market_states(inputs)
     nav = inputs.nav[inputs.nav["book"] == "portfolio"].set_index("date")["nav"].sort_index()
     days = list(states.index)
     by_hand = {}
@@ -121,6 +122,6 @@ def test_the_books_by_state_use_yesterday_s_state(source):
         before = nav.index[nav.index < today]
         if today in nav.index and len(before):
             by_hand.setdefault(states[eve], []).append(nav[today] / nav[before[-1]] - 1)
-    block = cards._by_state(inputs)
+    block = regimeworth.by_state(inputs)
     rows = {row[1].text: row[2].text for row in block.rows if row[0].text == "portfolio"}
     assert {k: f"{len(v):,}" for k, v in by_hand.items() if len(v) > 1} == rows

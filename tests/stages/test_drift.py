@@ -89,6 +89,20 @@ def test_a_shifted_feature_is_found_and_named(whole):
     assert metrics["drift.severe"] >= 1
 
 
+def test_the_last_session_can_be_looked_at_between_two_looks(whole):
+    made = drift.today(whole, config().drift)
+    tables.DRIFT.check(made)
+    assert (made["date"] == whole["sessions"]["date"].max()).all() and len(made) == 5
+    # on the day of a look it is that look
+    last = whole["drift"]["date"].max()
+    then = {k: whole[k][whole[k]["date"] <= last] for k in ("features", "alpha", "sessions")}
+    again_ = drift.today({**whole, **then}, config().drift)
+    wanted = whole["drift"][whole["drift"]["date"] == last]
+    pd.testing.assert_frame_equal(
+        again_.reset_index(drop=True), wanted.sort_values("rank").reset_index(drop=True)
+    )
+
+
 def test_too_short_a_history_is_an_empty_table(whole):
     cut = whole["sessions"]["date"].iloc[30]
     short = {k: whole[k][whole[k]["date"] <= cut] for k in ("features", "alpha", "importance")}

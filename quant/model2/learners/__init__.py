@@ -22,6 +22,11 @@ KINDS: dict[str, type[Model]] = {
 }
 
 
+def parse(suffix: str, data: bytes) -> Model:
+    """The model of the kind that `suffix` names."""
+    return KINDS[suffix].from_bytes(data)
+
+
 def load(path: Path) -> Model:
     """The model that `models.save` left at `path`; it predicts the same bits.
 
@@ -31,6 +36,6 @@ def load(path: Path) -> Model:
     if suffix not in KINDS:
         raise DataError(f"{path.name} is no model; its name must end with one of {list(KINDS)}.")
     try:
-        return KINDS[suffix].from_bytes(path.read_bytes())
+        return parse(suffix, path.read_bytes())
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path.name} is damaged ({error}); run stage model2 again.") from error

@@ -40,7 +40,7 @@ def _blocks(inputs: ReportInputs) -> list[Block]:
     found = regimestates.now(inputs)
     blocks: list[Block] = []
     if found is not None:
-        blocks += [_headline(inputs, found), _tiles(inputs, found)]
+        blocks += [headline(inputs, found), _tiles(inputs, found)]
     blocks += regimestates.maps(inputs)
     if found is not None:
         blocks += regimestates.table(inputs, found)
@@ -64,7 +64,8 @@ def _likeliest(found: Now, names: tuple[str, ...]) -> tuple[int, float]:
     return best, float(values[0, best])
 
 
-def _headline(inputs: ReportInputs, found: Now) -> Answer:
+def headline(inputs: ReportInputs, found: Now) -> Answer:
+    """The market at the end, in words."""
     (trend, p_trend), (vol, p_vol) = (_likeliest(found, names) for names in (TREND, VOL))
     own = found.industries
     p = last(inputs, "p_systemic")

@@ -18,6 +18,7 @@ from quant.reporting.lookup import stamp
 WEEKS = 130  # columns of a map; a longer window is shown by month
 POINTS = Unit(100.0, " pp", 0)
 TREND = ("p_trend_bull", "p_trend_sideways", "p_trend_bear")
+STATES = tuple(name.removeprefix("p_vol_") for name in VOL)
 HEAD = ("Bull", "Sideways", "Bear", "Calm", "Turbulent", "Crisis")
 
 
@@ -30,6 +31,16 @@ def within(inputs: ReportInputs, name: str) -> Frame:
     kept = frame[frame["date"].between(pd.Timestamp(meta.start), pd.Timestamp(meta.end))]
     keys = [c for c in ("date", "node_id", "industry_id", "stream", "kind") if c in kept]
     return kept.sort_values(keys, ignore_index=True)
+
+
+def market_states(inputs: ReportInputs) -> pd.Series:
+    """(n_dates,) the market's likeliest volatility state as of each close."""
+    rows = within(inputs, "parent_states")
+    own = rows[rows["node_id"] == MARKET].set_index("date") if len(rows) else rows
+    if not len(own):
+        return pd.Series(dtype=object)
+    likely = own[list(VOL)].to_numpy(float).argmax(axis=1)
+    return pd.Series([STATES[i] for i in likely], index=own.index)
 
 
 def at_end(frame: Frame, node: str) -> Frame:

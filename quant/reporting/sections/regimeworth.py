@@ -9,8 +9,9 @@ from quant.reporting.blocks import Block, Cell, Tabular, Text, Tile, Tiles, cell
 from quant.reporting.figures import Forest, figure
 from quant.reporting.formats import DASH, RATIO, count, day, missing, number, percent, points, times
 from quant.reporting.inputs import ReportInputs
-from quant.reporting.lookup import stamp
-from quant.reporting.sections.regimestates import tightened, untightened, within
+from quant.reporting.lookup import book, stamp
+from quant.reporting.sections.regimestates import STATES as VOLATILITIES
+from quant.reporting.sections.regimestates import market_states, tightened, untightened, within
 
 BOOK = "none"
 FLAGS = {"all": "All three", "tilts": "Tilts", "caps": "Caps", "target": "Volatility target"}
@@ -203,4 +204,28 @@ def _state(kind: str, name: str, fit: pd.Series, i: int, periods: int) -> tuple[
             percent(fit[f"mean_{i}"] * periods), percent(fit[f"sd_{i}"] * scale),
             number(1 / (1 - stay), 0) if stay < 1 else DASH,
         )
+    )  # fmt: skip
+
+
+def by_state(inputs: ReportInputs) -> Block:
+    """The books by the market's volatility state that was known at the close before."""
+    states = market_states(inputs)
+    year = inputs.meta.periods_per_year
+    rows = []
+    for name in ("portfolio", "benchmark"):
+        returns = book(inputs, name)["nav"].astype(float).pct_change().dropna()
+        known = states.shift(1).reindex(returns.index)
+        for state in VOLATILITIES:
+            own = returns[known == state]
+            if len(own) > 1:
+                rows.append(cells((
+                    name, state, count(len(own)), percent(own.mean() * year),
+                    percent(own.std() * np.sqrt(year)),
+                )))  # fmt: skip
+    if not rows:
+        return Text("The market has no state within the window.")
+    return Tabular(
+        "Books by the market's state", ("Book", "Volatility state the day before", "Sessions",
+                                        "Return", "Volatility"), tuple(rows),
+        "Annualised: mean daily return and deviation.", texts=2,
     )  # fmt: skip
