@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from quant import sweep
 from quant.core import logs
 from quant.core.errors import GateError, LookAheadError
 from quant.core.store import full_disk
@@ -79,10 +80,12 @@ def tuned(config: Config, known: Facts, outcome: Outcome) -> str:
 
 
 def changed(config: Config, known: Facts, outcome: Outcome) -> str:
-    """The page of what changed under conf/."""
+    """The page of what changed under conf/, and of what that did to a night."""
+    own = config.changes
+    moved = sweep.deltas(Path(own.before), Path(own.after)) if own.before and own.after else None
     return changes.render(
         outcome.result.read(CHANGES), known["git_sha"], known["config_hash"],
-        logs.redact(known["command"]),
+        logs.redact(known["command"]), moved,
     )  # fmt: skip
 
 

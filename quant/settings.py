@@ -1039,9 +1039,16 @@ class Changes:
 
     base: str | None = None  # revision to compare with; null: where the branch left origin/main
     depth: int = 25  # on that branch itself: so many commits back
+    before: str | None = None  # folder of a night (paths.nights) by the code of that revision, and
+    after: str | None = None  # of the same night by this code: the page compares their runs
 
     def __post_init__(self) -> None:
         require("changes.depth", self.depth, 1, 100_000, "commits")
+        if (self.before is None) != (self.after is None):
+            raise ConfigError(
+                f"changes.before={self.before} and changes.after={self.after} are compared with "
+                "each other: give both, or neither."
+            )
 
 
 @dataclass

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from quant.core import logs
-from quant.core.errors import StoreError
+from quant.core.errors import ConfigError, StoreError
 from quant.core.seeds import generator
 from quant.core.store import full_disk
 from quant.core.tables import COMPARISONS
@@ -175,6 +175,41 @@ def pairs(jobs: Sequence[Job], labels: Sequence[str]) -> tuple[Frame, list[str]]
             )  # fmt: skip
             rows.append({"book": name, "other": other, **asdict(found)})
     return pd.DataFrame(rows, columns=list(COMPARISONS.schema.names)), sorted(set(short))
+
+
+def deltas(before: Path, after: Path) -> Frame:
+    """What a change did to every run of a night, the runs matched by the names of their folders.
+
+    before, after : folders of one night, by the code of either side
+    Returns a row each: run, one column a metric of SHOWN for either side (`sharpe_before`,
+    `sharpe_after`), and of the difference of Sharpe ratios, after less before: low, high, verdict.
+    Raises ConfigError where nothing can be compared.
+    """
+    sides = [{p.name: job for p in sorted(folder.glob("*")) if (job := read(p)) is not None}
+             for folder in (before, after)]  # fmt: skip
+    for folder, jobs in zip((before, after), sides, strict=True):
+        if not jobs:
+            raise ConfigError(
+                f"{folder} holds no evaluated run; name the folder of a night, as "
+                "outputs/nightly/2019-12-20."
+            )
+    rows = []
+    for name in (n for n in sides[0] if n in sides[1]):
+        old, new = (side[name] for side in sides)
+        if old.record["market"] != new.record["market"]:
+            raise ConfigError(
+                f"{name} ran on the market {old.record['market']} before and "
+                f"{new.record['market']} after: give both nights the same data."
+            )
+        tested, _ = pairs([old, new], ["before", "after"])
+        own = tested[tested["other"] == "before"]
+        told = own.iloc[0] if len(own) else {"low": np.nan, "high": np.nan, "verdict": ""}
+        numbers = {f"{k}_{side}": job.record["metrics"].get(k, np.nan)
+                   for side, job in (("before", old), ("after", new)) for k in SHOWN}  # fmt: skip
+        rows.append({"run": name, **numbers, **{k: told[k] for k in ("low", "high", "verdict")}})
+    if not rows:
+        raise ConfigError(f"{before} and {after} have no run in common.")
+    return pd.DataFrame(rows)
 
 
 def _row(job: Job, name: str, luck: clusters.Ideas) -> dict[str, Any]:

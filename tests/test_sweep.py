@@ -9,10 +9,11 @@ import pytest
 
 from quant import sweep
 from quant.core import tables
-from quant.core.errors import StoreError
+from quant.core.errors import ConfigError, StoreError
 from quant.core.seeds import generator
 from quant.evaluation import compare, metrics
 from quant.governance import holdout, trials
+from quant.settings import Changes
 from tests.test_main import TINY, quant
 
 DAYS = pd.bdate_range("2015-01-01", periods=600)
@@ -218,3 +219,37 @@ def test_a_multirun_ends_with_its_comparison_whatever_a_job_does(tmp_path):
     assert len(kept) == 2 and [t.n_obs for t in kept] == [len(t.returns) for t in kept]
     single = quant(tmp_path, *TINY, "stage=ingest", "--multirun", "optimizer.gamma=8,4")
     assert single.returncode == 0 and "comparison" not in single.stderr
+
+
+def night(leave, folder: Path, gains: dict[str, float], **said) -> Path:
+    """Runs of a night, each the same draw beside the market plus a gain a session."""
+    for number, (name, gain) in enumerate(gains.items()):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        leave(number, f"run={name}", returns("0", gain=gain), **said).rename(target)
+    return folder
+
+
+def test_a_change_is_judged_run_by_run(leave, tmp_path):
+    before = night(leave, tmp_path / "before", {"us-base": 0.0, "us-no_tilt": 0.0, "us-gone": 0.0})
+    after = night(leave, tmp_path / "after", {"us-base": 0.002, "us-no_tilt": 0.0, "us-new": 0.0})
+    found = sweep.deltas(before, after).set_index("run")
+    assert list(found.index) == ["us-base", "us-no_tilt"]
+    better, same = found.loc["us-base"], found.loc["us-no_tilt"]
+    assert better["verdict"] == "BETTER" and better["low"] > 0
+    assert better["sharpe_after"] > better["sharpe_before"] == same["sharpe_before"]
+    assert same["sharpe_after"] == same["sharpe_before"] and same["verdict"] != "BETTER"
+
+
+def test_nights_that_can_not_be_compared_are_refused(leave, tmp_path):
+    one = night(leave, tmp_path / "one", {"us-base": 0.0})
+    other = night(leave, tmp_path / "other", {"us-base": 0.0}, market="another")
+    alone = night(leave, tmp_path / "alone", {"cn-base": 0.0})
+    (tmp_path / "empty").mkdir()
+    for folder, why in ((other, "ran on the market m before and another after"),
+                        (alone, "no run in common"), (tmp_path / "empty", "no evaluated run"),
+                        (tmp_path / "none", "no evaluated run")):  # fmt: skip
+        with pytest.raises(ConfigError, match=why):
+            sweep.deltas(one, folder)
+    with pytest.raises(ConfigError, match="give both, or neither"):
+        Changes(before="a")

@@ -4,16 +4,20 @@ Looked at every so many sessions from the first refit on; a look uses the leadin
 last refit before it, and nothing that comes after it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from quant.core import logs, tables
+from quant.core.memo import NOTHING, Memo, digest
 from quant.core.panel import sessions_of
 from quant.core.types import Dates, Frame, Vector
 from quant.governance import drift
+from quant.stages import model2
 from quant.stages.registry import Context, Inputs, Stage
 
 if TYPE_CHECKING:
@@ -28,10 +32,11 @@ def run(s: "Drift", f: Inputs, c: Context) -> Mapping[str, Frame]:
     days = sessions_of(f["sessions"])
     leading = _leading(f["importance"], s.top)
     names = sorted({name for _, some in leading for name in some})
-    panels = {name: _by_session(f["features"], name, days) for name in names}
-    panels[SCORE] = _by_session(f["alpha"], SCORE, days)
+    memo = Memo(c.private, __name__)
+    panels = {name: Panel(_by_session(f["features"], name, days), memo) for name in names}
+    panels[SCORE] = Panel(_by_session(f["alpha"], SCORE, days), memo)
     tick, rows = c.tick("drift"), []
-    looks = _looks(leading, panels[SCORE], s)
+    looks = _looks(leading, panels[SCORE].values, s)
     for done, t in enumerate(looks):
         tick(done, len(looks))
         rows += _look(days, t, _in_force(leading, days[t]), panels, s)
@@ -59,9 +64,34 @@ def today(frames: Mapping[str, Frame], s: "Drift") -> Frame:
     columns = [x.name for x in tables.DRIFT.schema]
     if not leading:
         return pd.DataFrame(columns=columns)
-    panels = {name: _by_session(frames["features"], name, days) for name in leading[-1][1]}
-    panels[SCORE] = _by_session(frames["alpha"], SCORE, days)
+    panels = {name: Panel(_by_session(frames["features"], name, days)) for name in leading[-1][1]}
+    panels[SCORE] = Panel(_by_session(frames["alpha"], SCORE, days))
     return pd.DataFrame(_look(days, len(days) - 1, leading[-1][1], panels, s), columns=columns)
+
+
+class Panel:
+    """Values of one feature by session; a stretch that was measured before is not measured again.
+
+    A night that adds a session leaves all looks but the last as they were.
+    """
+
+    def __init__(self, values: Sequence[Vector], memo: Memo = NOTHING):
+        """Values : of every session, none for one without rows"""
+        self.values, self._memo = values, memo
+        self._digests = [digest(v) for v in values] if memo.folder else []
+
+    def measure(self, first: int, end: int, window: int) -> drift.Drift | None:
+        """The last `window` sessions before `end` against those from `first` on; None: too few."""
+        some = [t for t in range(first, end) if self.values[t].size]
+        if len(some) < 3 * window:
+            return None
+
+        def made() -> bytes:
+            found = drift.measure([self.values[t] for t in some], window)
+            return json.dumps(asdict(found)).encode()
+
+        named = [self._digests[t] for t in some] if self._memo.folder else []
+        return drift.Drift(**json.loads(self._memo(["drift", window, named], made)))
 
 
 def _leading(importance: Frame, top: int) -> list[tuple[np.datetime64, list[str]]]:
@@ -96,16 +126,15 @@ def _by_session(frame: Frame, column: str, days: Dates) -> list[Vector]:
 
 
 def _look(
-    days: Dates, t: int, names: Sequence[str], panels: Mapping[str, Sequence[Vector]], s: "Drift"
+    days: Dates, t: int, names: Sequence[str], panels: "Mapping[str, Panel]", s: "Drift"
 ) -> list[dict[str, object]]:
     """Rows of one date: the score first, then the leading features."""
     first = max(0, t + 1 - s.window - s.past)
     found = []
     for rank, name in enumerate([SCORE, *names]):
-        stretch = [v for v in panels[name][first : t + 1] if v.size]
-        if len(stretch) < 3 * s.window:
-            continue
-        found.append((rank, name, drift.measure(stretch, s.window)))
+        measured = panels[name].measure(first, t + 1, s.window)
+        if measured is not None:
+            found.append((rank, name, measured))
     corrected = drift.holm(np.array([d.p for *_, d in found]))
     return [
         {
@@ -122,6 +151,7 @@ STAGE = Stage(
     needs=(tables.FEATURES, tables.IMPORTANCE, tables.ALPHA, tables.SESSIONS),
     makes=(tables.DRIFT,),
     settings=lambda config: config.drift,
+    private=model2.kept,
     run=run,
     module=__name__,
 )

@@ -132,3 +132,25 @@ def test_no_look_without_a_refit_before_it(whole):
     assert whole["drift"]["date"].min() >= first
     assert not len(again(whole, importance=whole["importance"].head(0))[0])
     assert isinstance(whole["drift"]["date"].iloc[0], pd.Timestamp)
+
+
+def test_a_night_measures_only_what_its_session_changed(whole, tmp_path, monkeypatch):
+    """Kept measures are those made anew; those of looks before a new session are not made again."""
+    cut = np.sort(whole["sessions"]["date"].unique())[-22]
+    early = {k: v[v["date"] <= cut] for k, v in whole.items() if "date" in v.columns}
+
+    def kept(frames):
+        inputs = drift.Inputs({t.name: frames[t.name].copy for t in drift.STAGE.needs})
+        context = drift.Context("us", 42, None, lambda label: lambda i, n: None, private=tmp_path)
+        return drift.run(config().drift, inputs, context)["drift"]
+
+    first = kept(whole | early)
+    made, measure = [], room.measure
+    monkeypatch.setattr(room, "measure", lambda *a: made.append(a) or measure(*a))
+    later = kept(whole)
+    new = later[later["date"] > cut]
+    assert 0 < len(made) == len(new) < len(later)
+    pd.testing.assert_frame_equal(later, whole["drift"], check_exact=True)
+    pd.testing.assert_frame_equal(
+        later[later["date"] <= cut].reset_index(drop=True), first, check_exact=True
+    )
