@@ -49,7 +49,8 @@ def test_a_report_of_other_code_is_caught():
 
 
 def test_drift_asks_for_a_look():
-    assert "1 thing asks for a look" in render(shown(row(drifted=2.0)))
+    html = render(shown(row(drifted=2.0)))
+    assert "1 thing asks for a look" in html and "2 of the leading features drifted" in html
 
 
 def test_only_the_newest_of_a_region_sprint_and_provider_counts():

@@ -77,7 +77,7 @@ def concerns(inputs: LandingInputs) -> list[str]:
         if last["status"] != "done":
             said.append(f"the night of {last['asof']}: {last['status']}")
         elif last["concerns"]:
-            said.append(f"the night of {last['asof']} names {count(last['concerns'])} things")
+            said.append(f"the night of {last['asof']} asks for a look")
     for r in newest(inputs.pages).itertuples():
         name = f"{r.region.upper()} {r.sprint.upper()} ({r.provider})"
         if r.git_sha != inputs.head:
@@ -85,7 +85,7 @@ def concerns(inputs: LandingInputs) -> list[str]:
                 f"{name}: its report is of code {r.git_sha}, and the checkout is {inputs.head}"
             )
         if r.drifted > 0:
-            said.append(f"{name}: {count(r.drifted)} leading features have drifted")
+            said.append(f"{name}: {count(r.drifted)} of the leading features drifted")
     return said
 
 
