@@ -150,6 +150,7 @@ def test_what_can_not_be_composed_says_so(other):
         compositions(other[0])
 
 
+@pytest.mark.slow
 def test_the_project_s_own_choices_compose():
     found = compositions(CONF)
     assert {"region=us rl=ppo", "region=cn experiment=rehearsal"} <= set(found)
