@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from quant.core import git
 from quant.core.errors import StoreError
@@ -17,10 +17,12 @@ from quant.core.tables import DRIFT, NONE, RL_GATE
 from quant.governance import holdout
 from quant.governance.lines import append
 from quant.reporting.landing import NUMBERS, LandingInputs, render
+from quant.reporting.night import RUNNING, STOPPED
 from quant.settings import Config
 from quant.stages.runner import Outcome
 
 LINES, INDEX = ".pages.jsonl", "index.html"
+HELD = ".night.lock"  # in the folder of a night, by the process that works on it
 COLUMNS = ("utc", "kind", "region", "sprint", "provider", "link", "git_sha", "config_hash",
            *NUMBERS, "drifted", "review")  # fmt: skip
 
@@ -67,7 +69,7 @@ def comparison(config: Config, path: Path) -> None:
 
 
 def night(config: Config, row: Mapping[str, Any], path: Path) -> None:
-    """Write down how a night stands. row : asof, regions, status, concerns, minutes"""
+    """Write down how a night stands. row : asof, regions, status, concerns, minutes, place"""
     reports = Path(config.paths.reports)
     _record(reports, [{
         **row, "utc": datetime.now(UTC).isoformat(timespec="seconds"), "kind": "night",
@@ -97,7 +99,7 @@ def inputs(config: Config) -> LandingInputs:
     rows = list(reversed(read(reports)))
     there = [r for r in rows if r["kind"] != "gate" and (reports / r["link"]).is_file()]
     pages = [r for r in there if r["kind"] != "night"]
-    nights = pd.DataFrame([r for r in there if r["kind"] == "night"])
+    nights = pd.DataFrame([_stands(r) for r in there if r["kind"] == "night"])
     gates = [r for r in rows if r["kind"] == "gate"]
     looks = [
         {**r, "span": f"{r['start']} to {r['end'] or 'the end'}"}
@@ -134,6 +136,20 @@ def read(reports: Path) -> list[dict[str, Any]]:
                 "names stays, and only the index forgets it."
             ) from error
     return rows
+
+
+def _stands(row: dict[str, Any]) -> dict[str, Any]:
+    """A night; one written down as running that no process works on any more was stopped."""
+    if row["status"] != RUNNING or "place" not in row:
+        return row
+    lock = Path(row["place"]) / HELD
+    if lock.exists():
+        try:
+            with FileLock(lock).acquire(timeout=0):
+                pass
+        except Timeout:
+            return row
+    return {**row, "status": STOPPED}
 
 
 def _record(reports: Path, rows: list[dict[str, Any]]) -> None:

@@ -10,13 +10,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from quant import landing, runlog, sweep
 from quant.config import of_run
@@ -97,12 +99,20 @@ class Night:
 
 
 def run(config: Config, folder: Path) -> Path:
-    """Run the night; return its page. Raises StageError at the end where a run failed."""
+    """Run the night; return its page.
+
+    Raises StageError where another process works on it, and at the end where a run failed.
+    """
     facts = runlog.facts(config, folder)
     runlog.start(config, facts, folder)
     asof = config.asof or str(date.today())
     place = Path(config.paths.nights) / asof
     own = planned(config, asof, place)
+    with _alone(place):
+        return _run(config, own, place)
+
+
+def _run(config: Config, own: Night, place: Path) -> Path:
     left = Night.read(place / STATE)
     if left is not None:
         own = resumed(own, left)
@@ -127,6 +137,26 @@ def run(config: Config, folder: Path) -> Path:
             f"{page} says which, and the same command goes on with them."
         )
     return page
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold the folder of a night; the index calls one that nobody holds stopped."""
+    lock = FileLock(place / landing.HELD)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=1)
+    except Timeout as error:
+        raise StageError(
+            f"another process works on the night in {place}; wait for it, or stop it: the same "
+            "command goes on where it was."
+        ) from error
+    except OSError as error:
+        raise full_disk(error, place) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def planned(config: Config, asof: str, place: Path, words: Sequence[str] | None = None) -> Night:
@@ -246,6 +276,7 @@ def draw(config: Config, own: Night) -> Path:
         "concerns": sum(len(night.concerns(r)) for r in inputs.regions),
         "minutes": round(sum(r.seconds for r in own.runs) / 60, 1),
         "regions": ", ".join(r.name for r in inputs.regions),
+        "place": str((Path(config.paths.nights) / own.asof).absolute()),
     }, path)  # fmt: skip
     return path
 

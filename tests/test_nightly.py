@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quant import main, nightly, settings, sweep
+from quant import landing, main, nightly, settings, sweep
 from quant.config_paths import PROJECT
 from quant.core import git
 from quant.core.errors import ConfigError, StageError, StoreError
 from quant.reporting import night
-from quant.reporting.night import DONE, FAILED, LEFT_OUT, WAITING, JobOfNight
+from quant.reporting.night import DONE, FAILED, LEFT_OUT, RUNNING, WAITING, JobOfNight
 from tests.reporting import sample
 from tests.reporting.pages import sound
 
@@ -187,6 +187,30 @@ def test_a_failed_or_unfinished_run_is_on_the_page(inputs):
     sound(html)
     assert "The night is not whole yet" in html and "As it stands failed: no space left" in html
     assert "nothing can be said of this region" in html
+
+
+def test_a_night_that_nobody_works_on_was_stopped(tmp_path):
+    """Running while a process holds it, stopped half-way once that is gone, whatever ended it."""
+    places = {n: str(tmp_path / n) for n in ("reports", "nights", "cards", "holdout")}
+    own = config(paths=replace(settings.Paths(), **places))
+    place, summary = tmp_path / "nights" / ASOF, tmp_path / "reports" / ASOF / "summary.html"
+    summary.parent.mkdir(parents=True)
+    summary.write_text("<p>")
+    row = {"asof": ASOF, "regions": "us", "status": RUNNING, "concerns": 0, "minutes": 1.0,
+           "place": str(place)}  # fmt: skip
+
+    def index():
+        landing.night(own, row, summary)
+        return (tmp_path / "reports" / "index.html").read_text()
+
+    with nightly._alone(place):
+        assert "running" in index() and "stopped half-way" not in index()
+        with pytest.raises(StageError, match="another process works on the night"):
+            with nightly._alone(place):
+                pass
+    assert f"the night of {ASOF}: stopped half-way" in index()
+    row["status"] = DONE
+    assert "stopped half-way" not in index()
 
 
 def test_ablations_show_their_difference_and_interval(inputs):

@@ -90,8 +90,7 @@ def concerns(inputs: LandingInputs) -> list[str]:
 
 
 def _answer(inputs: LandingInputs) -> Answer:
-    found = newest(inputs.pages)
-    if not len(found):
+    if not len(newest(inputs.pages)) and not len(inputs.nights):
         return Answer("No report yet", ("make demo writes the first one.",), "none")
     said = concerns(inputs)
     if not said:

@@ -36,6 +36,7 @@ from quant.reporting.sections import (
 from quant.reporting.sections.curves import growth
 
 DONE, FAILED, WAITING, RUNNING, LEFT_OUT = "done", "failed", "waiting", "running", "left out"
+STOPPED = "stopped half-way"  # a night that is not done and that no process works on
 MONTH = 21  # sessions
 LOSS, COST = 3.0, 2.0  # deviations of a day; times the usual cost
 TITLES = {
